@@ -1,0 +1,208 @@
+//! Puts the house together: the only file that knows every room.
+//!
+//! `build` makes the parts and starts nothing; `serve` starts. The listeners come from outside, so a test passes port 0
+//! and runs the very app that ships.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+
+use crate::config::Settings;
+use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::engine::cache::Cache;
+use crate::engine::dispatch::{Dispatch, Upstream};
+use crate::engine::flight::Flights;
+use crate::engine::idempotency::Idempotency;
+use crate::engine::limits::Limits;
+use crate::engine::slots::Slots;
+use crate::http::layers::{Door, ROOM};
+use crate::http::openapi::{BodySchemas, Documents};
+use crate::http::router::{AdminState, HttpState};
+use crate::http::{self, server};
+use crate::identity::Directory;
+use crate::lifecycle::{self, Lifecycle};
+use crate::providers;
+use crate::telemetry::Metrics;
+use crate::usecases::run_task::Parts;
+use crate::usecases::{Forget, ReadAllowances, RunBulk, RunTask};
+
+/// The gateway, built and not yet started.
+pub struct App {
+    settings: Settings,
+    state: HttpState,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    lifecycle: Lifecycle,
+}
+
+/// Time and randomness.
+#[derive(Clone)]
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// The two ports, bound.
+pub struct Listeners {
+    /// The only one that the outside needs.
+    pub public: TcpListener,
+    /// Metrics and health.
+    pub admin: TcpListener,
+}
+
+/// Puts new settings into force while the gateway runs.
+#[derive(Clone)]
+pub struct Reloader {
+    directory: Arc<Directory>,
+    metrics: Arc<Metrics>,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+}
+
+impl App {
+    /// Makes every part of the gateway.
+    ///
+    /// # Errors
+    /// Where a provider's HTTP client cannot be made.
+    pub fn build(settings: Settings, world: World) -> anyhow::Result<Self> {
+        let World { clock, entropy } = world;
+        let metrics = Arc::new(Metrics::new());
+        let lifecycle = Lifecycle::default();
+        let limits = Arc::new(Limits::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
+        let providers = providers::registry::build(&settings.providers)
+            .context("no HTTP client can be made")?;
+        let upstreams = settings
+            .providers
+            .iter()
+            .filter_map(|one| {
+                let upstream = Upstream {
+                    provider: Arc::clone(providers.get(&one.name)?),
+                    slots: Slots::new(one.calls_in_flight.get()),
+                };
+                Some((one.name.clone(), upstream))
+            })
+            .collect();
+        let run_task = RunTask::new(Parts {
+            limits: Arc::clone(&limits),
+            cache: Arc::clone(&cache),
+            flights: Flights::new(lifecycle.clone()),
+            idempotency: Idempotency::new(settings.engine.idempotency_bytes),
+            dispatch: Dispatch::new(
+                upstreams,
+                Arc::clone(&limits),
+                settings.engine.longest_life,
+                (Arc::clone(&clock), Arc::clone(&entropy)),
+                Arc::clone(&metrics),
+            ),
+            metrics: Arc::clone(&metrics),
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        });
+        let state = HttpState {
+            run_bulk: RunBulk::new(run_task.clone(), Arc::clone(&limits)),
+            run_task,
+            forget: Forget::new(cache, Arc::clone(&limits)),
+            allowances: ReadAllowances::new(limits),
+            directory: Arc::new(Directory::new(settings.tenants.clone())),
+            settings: Arc::new(settings.server.clone()),
+            schemas: Arc::new(BodySchemas::new()),
+            documents: Arc::new(Documents::new(settings.server.public_url.as_ref())),
+        };
+        Ok(Self {
+            settings,
+            state,
+            metrics,
+            clock,
+            entropy,
+            lifecycle,
+        })
+    }
+
+    /// What tells the gateway to stop, and waits for its work.
+    pub fn lifecycle(&self) -> Lifecycle {
+        self.lifecycle.clone()
+    }
+
+    /// What puts new settings into force.
+    pub fn reloader(&self) -> Reloader {
+        Reloader {
+            directory: Arc::clone(&self.state.directory),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// Serves until its [`Lifecycle`] is told to stop, then lets the work under way finish and settle.
+    ///
+    /// # Errors
+    /// Where work outlived the grace period.
+    pub async fn serve(self, listeners: Listeners) -> anyhow::Result<()> {
+        let lifecycle::Settings { drain, .. } = self.settings.lifecycle;
+        let lifecycle = self.lifecycle;
+        let door = Door {
+            clock: self.clock,
+            entropy: self.entropy,
+            metrics: Arc::clone(&self.metrics),
+            allowances: self.state.allowances.clone(),
+            lifecycle: lifecycle.clone(),
+            trusted_proxies: self.settings.server.trusted_proxies.clone(),
+            room: tokio::sync::Semaphore::new(ROOM),
+        };
+        let public = http::public(self.state, Arc::new(door));
+        let admin = http::admin(AdminState {
+            metrics: self.metrics,
+            lifecycle: lifecycle.clone(),
+        });
+        let header_time = self.settings.server.header_time;
+        let doors = async {
+            tokio::join!(
+                server::serve(
+                    listeners.public,
+                    public,
+                    header_time,
+                    drain,
+                    lifecycle.clone()
+                ),
+                server::serve(
+                    listeners.admin,
+                    admin,
+                    header_time,
+                    drain,
+                    lifecycle.clone()
+                ),
+            )
+        };
+        doors.await;
+        lifecycle.ended(drain).await.map_err(|left| {
+            let names: Vec<String> = left
+                .iter()
+                .map(|(name, count)| format!("{count} {name}"))
+                .collect();
+            anyhow::anyhow!("still running when the drain ended: {}", names.join(", "))
+        })
+    }
+}
+
+impl Reloader {
+    /// Puts the orgs, models, prices and tasks of `settings` into force, all at once.
+    pub fn replace(&self, settings: Settings) {
+        self.directory.replace(settings.tenants);
+        self.metrics.config_reload_failed.set(0);
+    }
+
+    /// Notes that a config was refused and the one in force serves on.
+    pub fn refused(&self) {
+        self.metrics.config_reload_failed.set(1);
+    }
+}

@@ -1,0 +1,15 @@
+//! `belay openapi`.
+
+use url::Url;
+
+use super::Reader;
+use crate::http::openapi::Documents;
+
+/// Prints the document for `reader`.
+pub fn run(reader: Option<Reader>, public_url: Option<&Url>) {
+    let documents = Documents::new(public_url);
+    match reader {
+        None => print!("{}", documents.openapi),
+        Some(Reader::Salesforce) => print!("{}", documents.salesforce),
+    }
+}

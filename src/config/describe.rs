@@ -1,0 +1,316 @@
+//! What a config means, in words. Secrets are not among them.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::addresses::written;
+use super::mistakes::REDACTED;
+use super::models::Prices;
+use super::reader::grouped;
+use super::settings::Settings;
+use super::warnings;
+use crate::domain::{Limits, Money, Price, Target};
+use crate::identity::Tenant;
+use crate::providers::{Kind, prices};
+use crate::telemetry;
+
+/// Lines under headings, each with a label.
+#[derive(Default)]
+struct Page(Vec<String>);
+
+impl Page {
+    fn heading(&mut self, title: &str) {
+        if !self.0.is_empty() {
+            self.0.push(String::new());
+        }
+        self.0.push(title.to_owned());
+    }
+
+    fn line(&mut self, label: impl Display, text: impl Display) {
+        let label = label.to_string();
+        self.push(&format!("  {label:<18} {text}"));
+    }
+
+    fn under(&mut self, label: impl Display, text: impl Display) {
+        let label = label.to_string();
+        self.push(&format!("    {label:<16} {text}"));
+    }
+
+    fn push(&mut self, line: &str) {
+        self.0.push(line.trim_end().to_owned());
+    }
+
+    fn text(self) -> String {
+        self.0.join("\n") + "\n"
+    }
+}
+
+/// What `settings` mean, in words that a person reads.
+#[must_use]
+pub fn describe(settings: &Settings) -> String {
+    let mut page = Page::default();
+    server(settings, &mut page);
+    providers(settings, &mut page);
+    tasks(settings, &mut page);
+    for tenant in &settings.tenants {
+        org(tenant, &settings.prices, &mut page);
+    }
+    let warnings = warnings::of(settings);
+    if !warnings.is_empty() {
+        page.heading("Worth a second look");
+        for warning in warnings {
+            page.push(&format!("  - {warning}"));
+        }
+    }
+    page.text()
+}
+
+fn server(settings: &Settings, page: &mut Page) {
+    let server = &settings.server;
+    page.heading("Server");
+    page.line("listens on", server.bind);
+    page.line(
+        "operators",
+        format!("{}, metrics and health", server.admin_bind),
+    );
+    let public = server.public_url.as_ref();
+    page.line("known as", public.map_or("not said", written));
+    page.line(
+        "bodies",
+        format!("up to {} bytes", number(server.body_bytes)),
+    );
+    let documents = if server.docs {
+        "served at /docs"
+    } else {
+        "not served"
+    };
+    page.line("documents", documents);
+    let proxies: Vec<_> = server
+        .trusted_proxies
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    page.line("trusted proxies", list(&proxies));
+    let stop = &settings.lifecycle;
+    page.line(
+        "a stop",
+        format!(
+            "takes calls for {} more, then lets those under way finish for {}",
+            time(stop.drain_delay),
+            time(stop.drain)
+        ),
+    );
+    page.line(
+        "cache",
+        format!("{} bytes", grouped(settings.engine.cache_bytes)),
+    );
+    page.line(
+        "idempotency",
+        format!("{} bytes", grouped(settings.engine.idempotency_bytes)),
+    );
+    let logs = match settings.logs {
+        telemetry::Settings::Json => "one JSON object a line",
+        telemetry::Settings::Pretty => "lines for a person",
+    };
+    page.line("logs", logs);
+}
+
+fn providers(settings: &Settings, page: &mut Page) {
+    page.heading("Providers");
+    for provider in &settings.providers {
+        let kind = match &provider.kind {
+            Kind::Anthropic { base_url, .. } => {
+                format!("anthropic at {}, key {REDACTED}", written(base_url))
+            }
+            Kind::Simulator { latency } if latency.is_zero() => {
+                "simulator, answers are made up".to_owned()
+            }
+            Kind::Simulator { latency } => {
+                format!("simulator, answers are made up in {}", time(*latency))
+            }
+        };
+        let calls = grouped(provider.calls_in_flight.get().into());
+        page.line(&provider.name, format!("{kind}; {calls} calls at once"));
+    }
+}
+
+/// The tasks are the same in every org.
+fn tasks(settings: &Settings, page: &mut Page) {
+    let Some(tenant) = settings.tenants.first() else {
+        return;
+    };
+    page.heading("Tasks");
+    for (name, task) in &*tenant.org.tasks {
+        let kept = if task.cache_ttl.is_zero() {
+            "answers are not kept".to_owned()
+        } else {
+            format!("answers are kept for {}", time(task.cache_ttl))
+        };
+        page.line(
+            name,
+            format!(
+                "model {}, up to {} tokens of answer, effort {}, {kept}",
+                task.model,
+                grouped(task.max_output_tokens.into()),
+                task.effort.as_str()
+            ),
+        );
+    }
+}
+
+fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
+    let org = &tenant.org;
+    page.heading(&format!("Org {}", org.name));
+    page.line("id", org.id);
+    let zone = org.timezone.iana_name().unwrap_or("UTC");
+    page.line("days begin in", zone);
+    page.line("all calls", limits(&org.limits));
+    page.line("budget", budget(&org.limits));
+    if org.per_user != Limits::default() {
+        page.line("each user", limits(&org.per_user));
+        page.line("budget of each", budget(&org.per_user));
+    }
+    page.line(
+        "credentials",
+        if tenant.credentials.is_empty() {
+            "none"
+        } else {
+            ""
+        },
+    );
+    for credential in &tenant.credentials {
+        let hash = credential.sha256.to_string();
+        let scopes: Vec<_> = credential.scopes.iter().map(ToString::to_string).collect();
+        page.under(
+            &credential.id,
+            format!("api_key, sha256 {}…, for {}", &hash[..8], list(&scopes)),
+        );
+    }
+    page.line("models", "US dollars per million tokens");
+    for route in org.models.values() {
+        for (index, target) in route.targets.iter().enumerate() {
+            let label = if index == 0 {
+                route.alias.as_str()
+            } else {
+                "  then"
+            };
+            page.under(
+                label,
+                format!(
+                    "{}/{}: {}",
+                    target.provider,
+                    target.model,
+                    price(target, file)
+                ),
+            );
+        }
+    }
+}
+
+fn limits(limits: &Limits) -> String {
+    let parts = [
+        (limits.requests_per_minute, "requests a minute"),
+        (limits.tokens_per_minute, "tokens a minute"),
+        (limits.calls_in_flight, "calls at once"),
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter_map(|(limit, of)| Some(format!("{} {of}", grouped(limit?.get().into()))))
+        .collect();
+    list(&parts)
+}
+
+fn budget(limits: &Limits) -> String {
+    let parts = [
+        (limits.budget_per_day, "a day"),
+        (limits.budget_per_month, "a month"),
+    ];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter_map(|(budget, per)| Some(format!("{} {per}", budget?)))
+        .collect();
+    list(&parts)
+}
+
+/// What a target costs, and who says so.
+fn price(target: &Target, file: &Prices) -> String {
+    let Some(price) = target.price else {
+        return "price not known".to_owned();
+    };
+    let own = format!("{}/{}", target.provider, target.model);
+    let source = if file.contains_key(&own) || file.contains_key(target.model.as_str()) {
+        "by this config".to_owned()
+    } else if target.simulated {
+        return "free, made up".to_owned();
+    } else {
+        format!("list of {}", prices::AS_OF)
+    };
+    let Price {
+        input,
+        output,
+        cache_write_5m,
+        cache_write_1h,
+        cache_read,
+    } = price;
+    let usd = Money::micros;
+    format!(
+        "{} in, {} out, cache {} / {} written, {} read ({source})",
+        usd(input),
+        usd(output),
+        usd(cache_write_5m),
+        usd(cache_write_1h),
+        usd(cache_read)
+    )
+}
+
+fn list(parts: &[String]) -> String {
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
+fn time(time: Duration) -> String {
+    let millis = time.subsec_millis();
+    match time.as_secs() {
+        0 if millis > 0 => format!("{millis} ms"),
+        seconds if millis > 0 => format!("{seconds}.{millis:03} s"),
+        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", grouped(seconds / 60)),
+        seconds => format!("{} s", grouped(seconds)),
+    }
+}
+
+fn number(count: usize) -> String {
+    u64::try_from(count).map_or_else(|_| count.to_string(), grouped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::Scripted;
+    use super::super::settings::read;
+    use super::*;
+
+    #[test]
+    fn the_example_is_told_in_words() {
+        let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
+        insta::assert_snapshot!(describe(&settings));
+    }
+
+    #[test]
+    fn what_may_not_have_been_meant_comes_last() {
+        let config = Scripted::EXAMPLE.replace("127.0.0.1:8080", "0.0.0.0:8080");
+        let settings = read(&config, &Scripted::example()).expect("a good config");
+        let page = describe(&settings);
+        let (_, last) = page.split_once("Worth a second look\n").expect("a warning");
+        assert!(last.starts_with("  - /docs"), "{last}");
+    }
+
+    #[test]
+    fn times_read_like_times() {
+        assert_eq!(time(Duration::from_millis(250)), "250 ms");
+        assert_eq!(time(Duration::from_millis(1_500)), "1.500 s");
+        assert_eq!(time(Duration::from_mins(15)), "15 min");
+        assert_eq!(time(Duration::from_secs(90)), "90 s");
+    }
+}

@@ -1,0 +1,69 @@
+//! Keys and kinds that the contract has and this release does not: refused as "not yet", never silently ignored.
+
+use super::reader::Section;
+
+/// A key that comes later, and what it is for.
+type Later = (&'static str, &'static str);
+
+/// At the top of the file.
+pub const AT_THE_TOP: &[Later] = &[
+    ("audit", "the audit line"),
+    ("shared", "sharing limits between replicas"),
+    ("tokens", "signing access tokens"),
+];
+
+/// In `[server]`.
+pub const IN_SERVER: &[Later] = &[
+    ("messages_body_bytes", "the Claude API drop-in"),
+    ("tls", "TLS at the gateway itself"),
+];
+
+/// In `[[orgs]]`.
+pub const IN_ORGS: &[Later] = &[
+    ("batches", "batching of messages"),
+    ("privacy", "filtering and masking record data"),
+];
+
+/// In `[tasks]`.
+pub const IN_TASKS: &[Later] = &[
+    ("account-research", "that task"),
+    ("call-notes", "that task"),
+    ("deal-health", "that task"),
+    ("email-draft", "that task"),
+];
+
+/// In `[telemetry]`.
+pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
+
+/// Kinds of providers.
+pub const PROVIDER_KINDS: &[Later] = &[
+    ("bedrock", "Claude on Amazon Bedrock"),
+    ("foundry", "Claude on Microsoft Foundry"),
+    ("vertex", "Claude on Vertex AI"),
+];
+
+/// Kinds of credentials.
+pub const CREDENTIAL_KINDS: &[Later] = &[
+    ("jwt", "proof by a JWT that the org signed"),
+    ("jwt_exchange", "the token endpoint"),
+    ("mtls", "proof by a client certificate"),
+    ("oauth_client", "the token endpoint"),
+];
+
+/// What is told of `name`, where it is one of `later`.
+pub fn not_yet(name: &str, later: &[Later]) -> Option<String> {
+    let (_, what) = later.iter().find(|(key, _)| *key == name)?;
+    Some(format!(
+        "not yet: {what} comes with a later release; remove it"
+    ))
+}
+
+/// Notes each of `later` that stands in `section`, and takes it out.
+pub fn refuse(section: &mut Section<'_>, later: &[Later]) {
+    for (key, _) in later {
+        if let Some(entry) = section.take_unlisted(key) {
+            let told = not_yet(key, later).expect("the key is one of them");
+            entry.note_without_value(told);
+        }
+    }
+}

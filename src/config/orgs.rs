@@ -1,0 +1,541 @@
+//! `[[orgs]]`: the tenants, their credentials and their limits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::later;
+use super::mistakes::did_you_mean;
+use super::models::Models;
+use super::reader::{Entry, Once, Section};
+use crate::domain::{
+    Alias, Limits, Money, Org, OrgId, OrgName, Route, SalesforceId, Scope, TaskName, TaskSettings,
+};
+use crate::identity::{Credential, KeyHash, Tenant};
+
+/// Kinds of credentials that this release can prove.
+const CREDENTIAL_KINDS: [&str; 1] = ["api_key"];
+
+/// What must not be given twice over all orgs.
+#[derive(Default)]
+struct Taken {
+    ids: Once<OrgId>,
+    names: Once<OrgName>,
+    hashes: Once<KeyHash>,
+}
+
+/// Reads every org of the file, its models and tasks inside.
+pub fn read(
+    root: &mut Section<'_>,
+    models: &Models,
+    tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
+) -> Vec<Tenant> {
+    let sections = root.need_sections(
+        "orgs",
+        "must be a list of at least one [[orgs]], with an id, a name and [[orgs.credentials]]",
+    );
+    let mut taken = Taken::default();
+    let tenants = sections
+        .into_iter()
+        .filter_map(|section| tenant(section, models, tasks, &mut taken));
+    tenants.collect()
+}
+
+fn tenant(
+    mut section: Section<'_>,
+    models: &Models,
+    tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
+    taken: &mut Taken,
+) -> Option<Tenant> {
+    later::refuse(&mut section, later::IN_ORGS);
+    let id = section
+        .need(
+            "id",
+            "it must be the Salesforce id of the org, 15 or 18 characters that begin with 00D",
+        )
+        .and_then(|entry| {
+            let id = org_id(&entry)?;
+            if let Err(first) = taken.ids.take(id, entry.key()) {
+                entry.note(format!(
+                    "is the org at {first} already; every org stands here once"
+                ));
+            }
+            Some(id)
+        });
+    let name = section
+        .need("name", "give the org a name for logs and metrics")
+        .and_then(|entry| {
+            let name = entry.parsed(
+                "must be 1 to 64 characters of A-Z a-z 0-9 . _ -",
+                OrgName::parse,
+            )?;
+            if let Err(first) = taken.names.take(name.clone(), entry.key()) {
+                entry.note(format!(
+                    "is the name at {first} already; every org needs its own"
+                ));
+            }
+            Some(name)
+        });
+    let timezone = section
+        .take("timezone")
+        .and_then(|entry| timezone(&entry))
+        .unwrap_or(TimeZone::UTC);
+    let allowed = allowed(&mut section, models);
+    let credentials = credentials(&mut section, taken);
+    let (limits, per_user) = limits(&mut section, &allowed, models);
+    section.done();
+    let org = Org {
+        id: id?,
+        name: name?,
+        timezone,
+        limits,
+        per_user,
+        models: allowed,
+        tasks: Arc::clone(tasks),
+    };
+    Some(Tenant {
+        org: Arc::new(org),
+        credentials,
+    })
+}
+
+fn org_id(entry: &Entry<'_>) -> Option<OrgId> {
+    let wanted = "must be the Salesforce id of the org, 15 or 18 characters that begin with 00D";
+    let text = entry.text_or(wanted)?;
+    let id = match text.parse::<SalesforceId>() {
+        Ok(id) => id,
+        Err(why) => {
+            entry.note(format!("{why}; {wanted}"));
+            return None;
+        }
+    };
+    let id = OrgId::new(id);
+    if id.is_none() {
+        entry.note(format!("is no id of an org; {wanted}"));
+    }
+    id
+}
+
+fn timezone(entry: &Entry<'_>) -> Option<TimeZone> {
+    let wanted = "must be the IANA name of a time zone, such as Europe/Berlin or UTC";
+    let text = entry.text_or(wanted)?;
+    let zone = TimeZone::get(text).ok().filter(|zone| !zone.is_unknown());
+    if zone.is_none() {
+        if TimeZone::get("Europe/London").is_ok() {
+            entry.note(wanted);
+        } else {
+            entry.note("cannot be looked up: this machine has no time zone database; install tzdata, or use UTC");
+        }
+    }
+    zone
+}
+
+/// The aliases that the org may use; all of them where it names none.
+fn allowed(section: &mut Section<'_>, models: &Models) -> BTreeMap<Alias, Arc<Route>> {
+    let named = section.take("models").map_or_else(Vec::new, |list| {
+        list.items("must be a list of aliases, such as [\"default\"]")
+    });
+    if named.is_empty() {
+        return models.routes.clone();
+    }
+    let aliases = named.iter().filter_map(|entry| models.find(entry));
+    aliases
+        .filter_map(|alias| models.routes.get_key_value(&alias))
+        .map(|(alias, route)| (alias.clone(), Arc::clone(route)))
+        .collect()
+}
+
+fn credentials(section: &mut Section<'_>, taken: &mut Taken) -> Vec<Credential> {
+    let mut ids = Once::default();
+    let sections = section.sections("credentials");
+    let credentials = sections
+        .into_iter()
+        .filter_map(|section| credential(section, &mut ids, &mut taken.hashes));
+    credentials.collect()
+}
+
+fn credential(
+    mut section: Section<'_>,
+    ids: &mut Once<String>,
+    hashes: &mut Once<KeyHash>,
+) -> Option<Credential> {
+    let wanted = format!("must be one of: {}", CREDENTIAL_KINDS.join(", "));
+    if let Some(entry) = section.need("kind", &format!("it {wanted}")) {
+        let kind = entry.plain().unwrap_or_default();
+        if let Some(told) = later::not_yet(kind, later::CREDENTIAL_KINDS) {
+            // Its other keys are right for a kind that is to come.
+            entry.note(told);
+            return None;
+        }
+        entry.choice(&CREDENTIAL_KINDS);
+    }
+    let id = section
+        .need(
+            "id",
+            "give the credential a name of its own, which is no secret",
+        )
+        .and_then(|entry| {
+            let id = entry.parsed(
+                "must be 1 to 64 characters of A-Z a-z 0-9 . _ @ -",
+                plain_id,
+            )?;
+            if let Err(first) = ids.take(id.clone(), entry.key()) {
+                entry.note(format!(
+                    "is the id at {first} already; every credential of an org needs its own"
+                ));
+            }
+            Some(id)
+        });
+    let sha256 = section
+        .need(
+            "sha256",
+            "`belay key new` makes a key and prints this line for it",
+        )
+        .and_then(|entry| hash(&entry, hashes));
+    let scopes = scopes(&mut section);
+    section.done();
+    Some(Credential {
+        id: id?.into(),
+        sha256: sha256?,
+        scopes: scopes.into(),
+    })
+}
+
+/// An id is the user of `Authorization: Basic`, which a colon would end.
+fn plain_id(text: &str) -> Option<String> {
+    let fits = text.len() <= 64
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'));
+    fits.then(|| text.to_owned())
+}
+
+/// What stands here may be the key itself, so it is never shown.
+fn hash(entry: &Entry<'_>, hashes: &mut Once<KeyHash>) -> Option<KeyHash> {
+    let Some(hash) = entry.plain().and_then(KeyHash::parse) else {
+        entry.note_redacted(
+            "must be the SHA-256 of the key in 64 hexadecimal digits, never the key; `belay key new` prints both",
+        );
+        return None;
+    };
+    if hash == KeyHash::of("") {
+        entry.note_redacted("is the SHA-256 of nothing; hash the key itself");
+        return None;
+    }
+    if let Err(first) = hashes.take(hash, entry.key()) {
+        entry.note_redacted(format!(
+            "is the hash at {first} already; every credential needs a key of its own"
+        ));
+    }
+    Some(hash)
+}
+
+fn scopes(section: &mut Section<'_>) -> Vec<Scope> {
+    let names = Scope::ALL.map(Scope::as_str);
+    let wanted = format!(
+        "must be a list of at least one of: {}",
+        names.map(|name| format!("\"{name}\"")).join(", ")
+    );
+    let Some(list) = section.need("scopes", &format!("it {wanted}")) else {
+        return Vec::new();
+    };
+    if list.is_empty_list() {
+        list.note(wanted);
+        return Vec::new();
+    }
+    let mut scopes = Vec::new();
+    for entry in list.items(&wanted) {
+        let scope = entry.text().and_then(|text| {
+            let scope = Scope::parse(text);
+            if scope.is_none() {
+                let near = did_you_mean(text, names);
+                entry.note(format!("must be one of: {}{near}", names.join(", ")));
+            }
+            scope
+        });
+        scopes.extend(scope.filter(|scope| !scopes.contains(scope)));
+    }
+    scopes
+}
+
+/// The org's limits and those of each user in it.
+fn limits(
+    section: &mut Section<'_>,
+    allowed: &BTreeMap<Alias, Arc<Route>>,
+    models: &Models,
+) -> (Limits, Limits) {
+    let mut section = section.section("limits");
+    let mut own = section.section("per_user");
+    let per_user = read_limits(&mut own, allowed, models);
+    own.done();
+    let given = read_limits(&mut section, allowed, models);
+    section.done();
+    let usual = Limits {
+        requests_per_minute: std::num::NonZeroU32::new(600),
+        tokens_per_minute: std::num::NonZeroU32::new(400_000),
+        calls_in_flight: std::num::NonZeroU32::new(20),
+        budget_per_day: None,
+        budget_per_month: None,
+    };
+    let limits = Limits {
+        requests_per_minute: given.requests_per_minute.or(usual.requests_per_minute),
+        tokens_per_minute: given.tokens_per_minute.or(usual.tokens_per_minute),
+        calls_in_flight: given.calls_in_flight.or(usual.calls_in_flight),
+        ..given
+    };
+    (limits, per_user)
+}
+
+fn read_limits(
+    section: &mut Section<'_>,
+    allowed: &BTreeMap<Alias, Arc<Route>>,
+    models: &Models,
+) -> Limits {
+    let count = |entry: Entry<'_>| entry.count();
+    Limits {
+        requests_per_minute: section.take("requests_per_minute").and_then(count),
+        tokens_per_minute: section.take("tokens_per_minute").and_then(count),
+        calls_in_flight: section.take("calls_in_flight").and_then(count),
+        budget_per_day: section
+            .take("budget_usd_per_day")
+            .and_then(|entry| budget(&entry, allowed, models)),
+        budget_per_month: section
+            .take("budget_usd_per_month")
+            .and_then(|entry| budget(&entry, allowed, models)),
+    }
+}
+
+/// A budget holds only where every call has a price.
+fn budget(
+    entry: &Entry<'_>,
+    allowed: &BTreeMap<Alias, Arc<Route>>,
+    models: &Models,
+) -> Option<Money> {
+    let usd = entry.dollars(0.01..=1e9)?;
+    let unpriced = allowed
+        .keys()
+        .filter_map(|alias| Some((alias, models.unpriced.get(alias)?)));
+    for (alias, targets) in unpriced {
+        for target in targets {
+            entry.note(format!(
+                "cannot be kept, since `{alias}` leads to {target}, whose price nobody knows; add [prices.\"{target}\"] with input and output"
+            ));
+        }
+    }
+    Money::from_usd(usd)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, mistake, mistakes};
+    use super::super::settings::read;
+    use super::*;
+
+    const ID: &str = "00D5f000000XyZaEAK";
+    const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    /// The example with a second org in front of its providers.
+    fn with_a_second_org(id: &str, name: &str, credentials: &str) -> Vec<String> {
+        let org = format!("[[orgs]]\nid = \"{id}\"\nname = \"{name}\"\n{credentials}\n");
+        mistakes("[[providers]]", &format!("{org}\n[[providers]]"))
+    }
+
+    #[test]
+    fn an_org_comes_as_it_is_written() {
+        let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
+        let tenant = &settings.tenants[0];
+        assert_eq!(tenant.org.id.as_str(), ID);
+        assert_eq!(tenant.org.timezone.iana_name(), Some("Europe/Berlin"));
+        assert_eq!(tenant.org.limits.budget_per_day, Money::from_usd(50.0));
+        assert_eq!(tenant.org.limits.budget_per_month, Money::from_usd(1_000.0));
+        assert_eq!(tenant.org.per_user, Limits::default());
+        let aliases: Vec<_> = tenant.org.models.keys().map(Alias::as_str).collect();
+        assert_eq!(aliases, ["default", "fast"]);
+        assert_eq!(tenant.credentials[0].sha256, KeyHash::of("test"));
+        assert_eq!(tenant.credentials[0].scopes.len(), 3);
+    }
+
+    #[test]
+    fn an_org_that_says_little_gets_the_usual_limits_every_alias_and_utc() {
+        let config = Scripted::EXAMPLE.replace(
+            "[[providers]]\nname = \"claude\"",
+            "[[orgs]]\nid = \"00D5f000000XyZb\"\nname = \"acme-test\"\nmodels = []\n[[providers]]\nname = \"claude\"",
+        );
+        let settings = read(&config, &Scripted::example()).expect("a good config");
+        let org = &settings.tenants[1].org;
+        assert_eq!(org.id.as_str().len(), 18);
+        assert_eq!(org.models.len(), 3);
+        assert_eq!(org.timezone, TimeZone::UTC);
+        assert_eq!(org.limits.requests_per_minute.map(u32::from), Some(600));
+        assert_eq!(org.limits.tokens_per_minute.map(u32::from), Some(400_000));
+        assert_eq!(org.limits.calls_in_flight.map(u32::from), Some(20));
+        assert_eq!(org.limits.budget_per_day, None);
+    }
+
+    #[test]
+    fn an_org_is_the_same_in_15_and_in_18_characters() {
+        let told = with_a_second_org("00D5f000000XyZa", "acme-test", "");
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("is the org at orgs[0].id already"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_an_id_and_a_key_are_each_given_once() {
+        let told = with_a_second_org("00D5f000000XyZb", "acme-prod", "");
+        assert!(
+            told[0].contains("is the name at orgs[0].name already"),
+            "{told:?}"
+        );
+
+        let credential = |hash: &str| {
+            format!(
+                "[[orgs.credentials]]\nkind = \"api_key\"\nid = \"flow\"\nsha256 = \"{hash}\"\nscopes = [\"tasks\"]\n"
+            )
+        };
+        // The same id in another org is fine, the same key is not.
+        let told = with_a_second_org("00D5f000000XyZb", "acme-test", &credential(HASH));
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("is the hash at orgs[0].credentials[0].sha256 already"),
+            "{told:?}"
+        );
+        let twice = credential(&"a".repeat(64)) + &credential(&"b".repeat(64));
+        let told = with_a_second_org("00D5f000000XyZb", "acme-test", &twice);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("is the id at orgs[1].credentials[0].id already"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn an_id_is_checked_and_the_right_suffix_proposed() {
+        assert!(mistake(ID, "00D5f000000XyZaEAA").contains("would be EAK"));
+        assert!(mistake(ID, "0065f000000XyZa").contains("is no id of an org"));
+        assert!(mistake(ID, "acme").contains("15 or 18 characters"));
+        assert!(mistake(ID, "").contains("is empty"));
+    }
+
+    #[test]
+    fn a_key_in_place_of_its_hash_is_never_repeated() {
+        let told = mistake(HASH, "belay_c2VjcmV0");
+        assert!(told.contains("sha256 = [redacted]"), "{told}");
+        assert!(!told.contains("c2VjcmV0"), "{told}");
+        assert!(mistake(HASH, "hunter2").contains("[redacted]"));
+        assert!(mistake(HASH, &KeyHash::of("").to_string()).contains("of nothing"));
+    }
+
+    #[test]
+    fn a_kind_of_credential_that_is_to_come_is_not_yet() {
+        for kind in ["oauth_client", "jwt_exchange", "jwt", "mtls"] {
+            let told = mistake(
+                "kind = \"api_key\"",
+                &format!("kind = \"{kind}\"\nissuer = \"x\""),
+            );
+            assert!(told.starts_with("orgs[0].credentials[0].kind"), "{told}");
+            assert!(told.contains("not yet"), "{told}");
+        }
+        assert!(
+            mistake("kind = \"api_key\"", "kind = \"apikey\"").contains("did you mean `api_key`?")
+        );
+    }
+
+    #[test]
+    fn scopes_may_name_what_is_to_come_and_nothing_else() {
+        let scopes = "[\"tasks\", \"messages\", \"jobs\"]";
+        assert!(mistakes(scopes, "[\"mcp:read\", \"mcp:write\", \"jobs\"]").is_empty());
+        let told = mistake(scopes, "[\"tasks\", \"message\"]");
+        assert!(
+            told.starts_with("orgs[0].credentials[0].scopes[1]"),
+            "{told}"
+        );
+        assert!(told.contains("did you mean `messages`?"), "{told}");
+        assert!(mistake(scopes, "[]").contains("at least one of"));
+        assert!(mistake(scopes, "\"tasks\"").contains("must be a list"));
+    }
+
+    #[test]
+    fn an_org_names_aliases_and_a_time_zone_that_exist() {
+        let told = mistake("[\"default\", \"fast\"]", "[\"default\", \"slow\"]");
+        assert!(told.starts_with("orgs[0].models[1] = \"slow\""), "{told}");
+        assert!(told.contains("default, fast, rehearsal"), "{told}");
+        assert!(mistake("Europe/Berlin", "Europe/Nowhere").contains("IANA"));
+    }
+
+    #[test]
+    fn a_limit_is_a_number_above_zero() {
+        for (key, wrong) in [
+            ("requests_per_minute = 600", "requests_per_minute = 0"),
+            ("tokens_per_minute = 400_000", "tokens_per_minute = -1"),
+            ("calls_in_flight = 20", "calls_in_flight = 2.5"),
+        ] {
+            let told = mistake(key, wrong);
+            assert!(told.starts_with("orgs[0].limits."), "{told}");
+            assert!(told.contains("from 1 to 4,294,967,295"), "{told}");
+        }
+        assert!(
+            mistake("budget_usd_per_day = 50.0", "budget_usd_per_day = 0").contains("US dollars")
+        );
+        assert!(
+            mistake("budget_usd_per_day = 50.0", "budget_usd_per_day = nan").contains("US dollars")
+        );
+    }
+
+    #[test]
+    fn each_user_has_the_same_keys_and_none_by_default() {
+        let config = Scripted::EXAMPLE.replace(
+            "[orgs.limits.per_user]",
+            "[orgs.limits.per_user]\nrequests_per_minute = 6\nbudget_usd_per_day = 1.5\n",
+        );
+        let settings = read(&config, &Scripted::example()).expect("a good config");
+        let per_user = settings.tenants[0].org.per_user;
+        assert_eq!(per_user.requests_per_minute.map(u32::from), Some(6));
+        assert_eq!(per_user.budget_per_day, Some(Money::micros(1_500_000)));
+        assert_eq!(per_user.tokens_per_minute, None);
+        let told = mistake(
+            "[orgs.limits.per_user]",
+            "[orgs.limits.per_user]\nper_user = 1\n",
+        );
+        assert!(
+            told.starts_with("orgs[0].limits.per_user.per_user"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_budget_needs_the_price_of_every_model_behind_it() {
+        let unpriced = Scripted::EXAMPLE.replace("claude-haiku-5-5", "claude-next-9");
+        let mistakes = read(&unpriced, &Scripted::example()).expect_err("mistakes");
+        let told: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].starts_with("orgs[0].limits.budget_usd_per_day"),
+            "{told:?}"
+        );
+        assert!(
+            told[0].contains("[prices.\"claude/claude-next-9\"]"),
+            "{told:?}"
+        );
+
+        let unused = unpriced.replace("[\"default\", \"fast\"]", "[\"default\"]");
+        assert!(read(&unused, &Scripted::example()).is_ok());
+    }
+
+    #[test]
+    fn privacy_and_batches_are_not_yet() {
+        let told = mistake(
+            "[orgs.limits]",
+            "[orgs.privacy]\ndrop = [\"*.SSN__c\"]\n[orgs.limits]",
+        );
+        assert!(told.starts_with("orgs[0].privacy: not yet"), "{told}");
+        let told = mistake(
+            "name = \"acme-prod\"",
+            "name = \"acme-prod\"\nbatches = true",
+        );
+        assert!(told.starts_with("orgs[0].batches: not yet"), "{told}");
+    }
+}

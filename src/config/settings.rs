@@ -1,0 +1,551 @@
+//! The file as a whole: its sections in the order in which they lean on each other, and what they become.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+use toml::Table;
+
+use super::environment::{Secrets, Surroundings, overlay};
+use super::later;
+use super::mistakes::{Mistakes, Notebook};
+use super::models::{self, Prices};
+use super::reader::{Entry, Section};
+use super::{addresses, orgs, providers, tasks};
+use crate::identity::{KeyHash, Tenant};
+use crate::providers::Kind;
+use crate::{engine, http, lifecycle, telemetry};
+
+/// The settings of every room.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where the gateway listens, and what it lets in.
+    pub server: http::Settings,
+    /// How long a stop may take.
+    pub lifecycle: lifecycle::Settings,
+    /// The upstreams.
+    pub providers: Vec<crate::providers::Settings>,
+    /// Every org, its policy and routes inside.
+    pub tenants: Vec<Tenant>,
+    /// Sizes and times of the core.
+    pub engine: engine::Settings,
+    /// How log lines look.
+    pub logs: telemetry::Settings,
+    /// What the file says of prices, by `model` or `provider/model`. The routes hold them already; a reader of the
+    /// config wants to know where a price comes from.
+    pub prices: Prices,
+}
+
+/// Reads a config. A relative path in it begins at the process's own folder.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read(text: &str, around: &dyn Surroundings) -> Result<Settings, Mistakes> {
+    read_in(Path::new(""), text, around)
+}
+
+/// Reads the config at `path`. A relative path in it begins at its folder.
+///
+/// # Errors
+/// Everything that is wrong with it; a file that cannot be read is a mistake, too.
+pub fn load(path: &Path, around: &dyn Surroundings) -> Result<Settings, Mistakes> {
+    let unreadable = |why: String| {
+        let problem = format!("{why}; it must be a config in TOML that this process may read");
+        Mistakes::one(path.display().to_string(), problem)
+    };
+    let bytes = around
+        .file(path)
+        .map_err(|error| unreadable(format!("cannot be read ({error})")))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable("is no UTF-8 text".to_owned()))?;
+    read_in(path.parent().unwrap_or(Path::new("")), &text, around)
+}
+
+/// What runs where there is no config: on loopback, one org `sandbox` that `key` opens, and the simulator; the Claude
+/// API in its place where `ANTHROPIC_API_KEY` is set. Variables override values as they do in a file.
+///
+/// # Errors
+/// Where a variable is wrong.
+pub fn sandbox(key: &KeyHash, around: &dyn Surroundings) -> Result<Settings, Mistakes> {
+    // An empty variable is how some launchers write one that is not set.
+    let with_claude = around
+        .variable("ANTHROPIC_API_KEY")
+        .is_some_and(|key| !key.is_empty());
+    let upstream = if with_claude {
+        r#"
+        providers = [{ name = "claude", kind = "anthropic", api_key = "env:ANTHROPIC_API_KEY" }]
+        [models]
+        default.targets = [{ provider = "claude", model = "claude-sonnet-5-5" }]
+        fast.targets = [{ provider = "claude", model = "claude-haiku-5-5" }]
+        "#
+    } else {
+        r#"
+        providers = [{ name = "simulator", kind = "simulator" }]
+        [models]
+        default.targets = [{ provider = "simulator", model = "simulator" }]
+        fast.targets = [{ provider = "simulator", model = "simulator" }]
+        "#
+    };
+    // No real org has this id.
+    let org = format!(
+        r#"
+        [[orgs]]
+        id = "00D000000000000EAA"
+        name = "sandbox"
+        [[orgs.credentials]]
+        kind = "api_key"
+        id = "sandbox"
+        sha256 = "{key}"
+        scopes = ["tasks", "messages", "jobs"]
+        "#
+    );
+    read(&format!("{upstream}{org}"), around)
+}
+
+/// Sections that differ between the two and take a restart to change; orgs, models, prices and tasks take none.
+#[must_use]
+pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let same_providers = old.providers.len() == new.providers.len()
+        && old
+            .providers
+            .iter()
+            .zip(&new.providers)
+            .all(|(old, new)| is_same(old, new));
+    [
+        (
+            "server",
+            old.server == new.server && old.lifecycle == new.lifecycle,
+        ),
+        ("providers", same_providers),
+        ("cache", old.engine.cache_bytes == new.engine.cache_bytes),
+        (
+            "idempotency",
+            old.engine.idempotency_bytes == new.engine.idempotency_bytes,
+        ),
+        ("telemetry", old.logs == new.logs),
+    ]
+    .into_iter()
+    .filter_map(|(section, same)| (!same).then_some(section))
+    .collect()
+}
+
+fn is_same(one: &crate::providers::Settings, other: &crate::providers::Settings) -> bool {
+    let same_kind = match (&one.kind, &other.kind) {
+        (
+            Kind::Anthropic { api_key, base_url },
+            Kind::Anthropic {
+                api_key: other_key,
+                base_url: other_url,
+            },
+        ) => api_key.expose_secret() == other_key.expose_secret() && base_url == other_url,
+        (Kind::Simulator { latency }, Kind::Simulator { latency: other }) => latency == other,
+        (Kind::Anthropic { .. } | Kind::Simulator { .. }, _) => false,
+    };
+    same_kind && one.name == other.name && one.calls_in_flight == other.calls_in_flight
+}
+
+fn read_in(folder: &Path, text: &str, around: &dyn Surroundings) -> Result<Settings, Mistakes> {
+    let mut table: Table = text.parse().map_err(|error| syntax(text, &error))?;
+    let mut notebook = Notebook::default();
+    overlay(&mut table, around, &mut notebook);
+    let secrets = Secrets {
+        around,
+        folder: folder.to_owned(),
+    };
+    let settings = sections(table, &secrets, &notebook);
+    notebook.close(settings)
+}
+
+/// Where the text stops being TOML. The line itself is not repeated: it may hold a secret.
+fn syntax(text: &str, error: &toml::de::Error) -> Mistakes {
+    let at = error.span().map_or(0, |span| span.start).min(text.len());
+    let before = String::from_utf8_lossy(&text.as_bytes()[..at]);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
+    let problem = format!("is no TOML: {}", error.message().replace('\n', ", "));
+    Mistakes::one(format!("line {line}, column {column}"), problem)
+}
+
+/// Every section. What others refer to comes first.
+fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Settings {
+    let mut root = Section::root(table, notebook);
+    later::refuse(&mut root, later::AT_THE_TOP);
+    let (server, lifecycle) = server(root.section("server"));
+    let providers = providers::read(&mut root, secrets);
+    let prices = models::prices(&mut root);
+    let models = models::read(&mut root, &providers, &prices);
+    let tasks = tasks::read(&mut root, &models);
+    let tenants = orgs::read(&mut root, &models, &tasks);
+    let engine = engine(&mut root);
+    let logs = logs(root.section("telemetry"));
+    root.done();
+    Settings {
+        server,
+        lifecycle,
+        providers: providers.built,
+        tenants,
+        engine,
+        logs,
+        prices,
+    }
+}
+
+fn server(mut section: Section<'_>) -> (http::Settings, lifecycle::Settings) {
+    later::refuse(&mut section, later::IN_SERVER);
+    let usual = http::Settings::default();
+    let bind = section.take("bind");
+    let admin_bind = section.take("admin_bind");
+    let server = http::Settings {
+        bind: bind
+            .as_ref()
+            .and_then(addresses::socket)
+            .unwrap_or(usual.bind),
+        admin_bind: admin_bind
+            .as_ref()
+            .and_then(addresses::socket)
+            .unwrap_or(usual.admin_bind),
+        public_url: section
+            .take("public_url")
+            .and_then(|entry| addresses::public_url(&entry)),
+        body_bytes: section
+            .take("body_bytes")
+            .and_then(|entry| entry.whole(1_000..=100_000_000))
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .unwrap_or(usual.body_bytes),
+        docs: section
+            .take("docs")
+            .and_then(|entry| entry.flag())
+            .unwrap_or(usual.docs),
+        trusted_proxies: section
+            .take("trusted_proxies")
+            .map_or_else(Vec::new, proxies),
+        ..usual
+    };
+    if addresses::collide(server.bind, server.admin_bind) {
+        let problem = format!(
+            "cannot be listened on beside the other door, {}; give each a port of its own",
+            if admin_bind.is_some() {
+                server.bind
+            } else {
+                server.admin_bind
+            }
+        );
+        match admin_bind.or(bind) {
+            Some(entry) => entry.note(problem),
+            None => section.note(problem),
+        }
+    }
+    let usual = lifecycle::Settings::default();
+    let lifecycle = lifecycle::Settings {
+        drain_delay: section
+            .take("drain_delay_s")
+            .and_then(|entry| entry.seconds(0..=600))
+            .unwrap_or(usual.drain_delay),
+        drain: section
+            .take("drain_s")
+            .and_then(|entry| entry.seconds(0..=3_600))
+            .unwrap_or(usual.drain),
+    };
+    section.done();
+    (server, lifecycle)
+}
+
+fn proxies(list: Entry<'_>) -> Vec<std::net::IpAddr> {
+    list.items("must be a list of IP addresses, such as [\"10.0.0.7\"]")
+        .iter()
+        .filter_map(|entry| {
+            entry.parsed("must be an IP address, such as 10.0.0.7", |text| {
+                text.parse().ok()
+            })
+        })
+        .collect()
+}
+
+fn engine(root: &mut Section<'_>) -> engine::Settings {
+    let usual = engine::Settings::default();
+    let mut bytes = |name, range| {
+        let mut section = root.section(name);
+        let bytes = section.take("bytes").and_then(|entry| entry.whole(range));
+        section.done();
+        bytes
+    };
+    engine::Settings {
+        // No bytes at all is a cache that keeps nothing.
+        cache_bytes: bytes("cache", 0..=1 << 40).unwrap_or(usual.cache_bytes),
+        // A key that is not kept would let a repeat be charged again, so this cannot be switched off.
+        idempotency_bytes: bytes("idempotency", 1_000_000..=1 << 40)
+            .unwrap_or(usual.idempotency_bytes),
+        ..usual
+    }
+}
+
+fn logs(mut section: Section<'_>) -> telemetry::Settings {
+    later::refuse(&mut section, later::IN_TELEMETRY);
+    let logs = section
+        .take("logs")
+        .and_then(|entry| entry.choice(&["json", "pretty"]));
+    section.done();
+    match logs {
+        Some("pretty") => telemetry::Settings::Pretty,
+        _ => telemetry::Settings::Json,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
+    use super::super::describe;
+    use super::super::scripted::{Scripted, mistake, mistakes};
+    use super::*;
+    use crate::domain::Scope;
+
+    #[test]
+    fn the_example_is_accepted() {
+        let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
+        assert_eq!(settings.server.bind.to_string(), "127.0.0.1:8080");
+        assert_eq!(settings.server.body_bytes, 5_000_000);
+        assert_eq!(settings.lifecycle, lifecycle::Settings::default());
+        assert_eq!(settings.engine, engine::Settings::default());
+        assert_eq!(settings.logs, telemetry::Settings::Json);
+    }
+
+    #[test]
+    fn five_mistakes_are_all_named() {
+        let config = Scripted::EXAMPLE
+            .replace("127.0.0.1:8080", "localhost")
+            .replace(
+                "requests_per_minute = 600",
+                "requests_per_minute = \"many\"",
+            )
+            .replace("env:ANTHROPIC_API_KEY", "sk-ant-written-out")
+            .replace(
+                "claude\", model = \"claude-haiku",
+                "aws\", model = \"claude-haiku",
+            )
+            .replace("[cache]", "[cache]\ncolour = \"blue\"");
+        let mistakes = read(&config, &Scripted::example()).expect_err("mistakes");
+        let keys: Vec<_> = mistakes
+            .iter()
+            .map(|mistake| mistake.key.as_str())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "server.bind",
+                "providers[0].api_key",
+                "models.fast.targets[0].provider",
+                "orgs[0].limits.requests_per_minute",
+                "cache.colour",
+            ]
+        );
+        assert_eq!(mistakes.to_string().lines().count(), 5);
+        assert!(!mistakes.to_string().contains("written-out"));
+    }
+
+    #[test]
+    fn an_empty_file_is_told_what_it_needs() {
+        let mistakes = read("", &Scripted::default()).expect_err("mistakes");
+        let keys: Vec<_> = mistakes
+            .iter()
+            .map(|mistake| mistake.key.as_str())
+            .collect();
+        assert_eq!(keys, ["providers", "models.default", "orgs"]);
+    }
+
+    #[test]
+    fn broken_toml_is_told_by_line_and_column_and_without_the_line() {
+        let told = mistake("\"env:ANTHROPIC_API_KEY\"", "sk-ant-hunter2");
+        assert!(told.starts_with("line 34, column 11: is no TOML"), "{told}");
+        assert!(!told.contains("hunter2"), "{told}");
+        let told = mistake("admin_bind", "bind");
+        assert!(told.starts_with("line 5, column 1: "), "{told}");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_mistake() {
+        let told = load(Path::new("no/belay.toml"), &Scripted::default());
+        let told = told.expect_err("a mistake").to_string();
+        assert!(told.starts_with("no/belay.toml: cannot be read"), "{told}");
+    }
+
+    #[test]
+    fn a_relative_path_begins_at_the_folder_of_the_config() {
+        let config = Scripted::EXAMPLE.replace("env:ANTHROPIC_API_KEY", "file:keys/claude");
+        let around = Scripted::default()
+            .with_file("/etc/belay/belay.toml", &config)
+            .with_file("/etc/belay/keys/claude", "sk-ant-scripted\n");
+        assert!(load(Path::new("/etc/belay/belay.toml"), &around).is_ok());
+    }
+
+    #[test]
+    fn keys_that_are_to_come_are_not_yet() {
+        for (table, key) in [
+            ("[tokens]\nsigning_keys = []", "tokens"),
+            ("[shared]\nredis = \"env:REDIS_URL\"", "shared"),
+            ("[audit]\ntarget = \"stdout\"", "audit"),
+        ] {
+            let told = mistake("[cache]", &format!("{table}\n[cache]"));
+            assert!(told.starts_with(&format!("{key}: not yet: ")), "{told}");
+            assert!(
+                told.ends_with("comes with a later release; remove it"),
+                "{told}"
+            );
+        }
+        let told = mistakes("docs = true", "messages_body_bytes = 32_000_000\ntls = {}");
+        assert!(
+            told[0].starts_with("server.messages_body_bytes: not yet"),
+            "{told:?}"
+        );
+        assert!(told[1].starts_with("server.tls: not yet"), "{told:?}");
+        let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");
+        assert!(told.starts_with("telemetry.otlp: not yet"), "{told}");
+    }
+
+    #[test]
+    fn each_number_of_the_server_has_its_range() {
+        assert!(mistake("drain_delay_s = 5", "drain_delay_s = 601").contains("0 to 600"));
+        assert!(mistake("drain_s = 120", "drain_s = 3601").contains("0 to 3,600"));
+        assert!(mistake("body_bytes = 5_000_000", "body_bytes = 10").contains("1,000 to"));
+        assert!(mistake("bytes = 67_108_864", "bytes = 0").starts_with("idempotency.bytes = 0"));
+        assert!(mistake("docs = true", "docs = \"yes\"").contains("true or false"));
+        let told = mistake("trusted_proxies = []", "trusted_proxies = [\"10.0.0.0/8\"]");
+        assert!(told.starts_with("server.trusted_proxies[0]"), "{told}");
+        assert!(mistake("logs = \"json\"", "logs = \"text\"").contains("json, pretty"));
+    }
+
+    #[test]
+    fn a_value_in_place_of_a_table_is_told_how_to_be_written() {
+        let config = Scripted::EXAMPLE
+            .replace("[cache]\nbytes = 268_435_456", "")
+            .replace("[server]", "cache = 5\n[server]");
+        let told = read(&config, &Scripted::example()).expect_err("a mistake");
+        assert_eq!(
+            told.to_string(),
+            "cache = 5: must be a table, which begins with [cache]"
+        );
+    }
+
+    #[test]
+    fn the_two_doors_have_two_ports() {
+        let told = mistake("127.0.0.1:9090", "127.0.0.1:8080");
+        assert!(told.starts_with("server.admin_bind"), "{told}");
+        assert!(told.contains("a port of its own"), "{told}");
+        let told = mistake("127.0.0.1:8080", "0.0.0.0:9090");
+        assert!(told.contains("a port of its own"), "{told}");
+    }
+
+    #[test]
+    fn without_a_file_the_simulator_answers_on_loopback() {
+        let key = KeyHash::of("made up");
+        let settings = sandbox(&key, &Scripted::default()).expect("good");
+        assert!(settings.server.bind.ip().is_loopback());
+        assert_eq!(settings.providers[0].kind.as_str(), "simulator");
+        let tenant = &settings.tenants[0];
+        assert_eq!(tenant.org.name.as_str(), "sandbox");
+        assert_eq!(tenant.credentials[0].sha256, key);
+        assert!(tenant.credentials[0].scopes.contains(&Scope::Tasks));
+        assert!(tenant.org.models.values().all(|route| route.simulated()));
+
+        let around = Scripted::default().with("ANTHROPIC_API_KEY", "");
+        let settings = sandbox(&key, &around).expect("good");
+        assert_eq!(settings.providers[0].kind.as_str(), "simulator");
+    }
+
+    #[test]
+    fn without_a_file_claude_answers_where_its_key_is_and_variables_count() {
+        let around = Scripted::example().with("BELAY__SERVER__BIND", "127.0.0.1:0");
+        let settings = sandbox(&KeyHash::of("made up"), &around).expect("good");
+        assert_eq!(settings.providers[0].kind.as_str(), "anthropic");
+        assert_eq!(settings.server.bind.port(), 0);
+        let wrong = around.with("BELAY__SERVER__DOCS", "maybe");
+        let told = sandbox(&KeyHash::of("made up"), &wrong).expect_err("a mistake");
+        assert!(
+            told.to_string().starts_with("BELAY__SERVER__DOCS"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_told_apart_from_what_does_not() {
+        let around = Scripted::example();
+        let old = read(Scripted::EXAMPLE, &around).expect("a good config");
+        let differs = |that: &str, this: &str| {
+            let new = read(&Scripted::EXAMPLE.replacen(that, this, 1), &around);
+            differs_beyond_reload(&old, &new.expect("a good config"))
+        };
+        assert!(differs("requests_per_minute = 600", "requests_per_minute = 6").is_empty());
+        assert!(differs("claude-opus-5-5", "claude-opus-5").is_empty());
+        assert_eq!(differs("drain_s = 120", "drain_s = 12"), ["server"]);
+        assert_eq!(
+            differs("latency_ms = 250", "latency_ms = 251"),
+            ["providers"]
+        );
+        assert_eq!(differs("bytes = 268_435_456", "bytes = 1"), ["cache"]);
+        assert_eq!(
+            differs("bytes = 67_108_864", "bytes = 68_000_000"),
+            ["idempotency"]
+        );
+        assert_eq!(differs("\"json\"", "\"pretty\""), ["telemetry"]);
+
+        let rotated = around.clone().with("ANTHROPIC_API_KEY", "sk-ant-rotated");
+        let new = read(Scripted::EXAMPLE, &rotated).expect("a good config");
+        assert_eq!(differs_beyond_reload(&old, &new), ["providers"]);
+    }
+
+    #[test]
+    fn a_secret_is_printed_nowhere() {
+        let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
+        assert!(!format!("{settings:?}").contains(Scripted::KEY));
+        assert!(!describe(&settings).contains(Scripted::KEY));
+
+        let around = Scripted::example().with("ANTHROPIC_API_KEY", "sk-ant-two words");
+        let mistakes = read(Scripted::EXAMPLE, &around).expect_err("a mistake");
+        assert!(!mistakes.to_string().contains("sk-ant"), "{mistakes}");
+        assert!(!format!("{mistakes:?}").contains("sk-ant"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn times_come_in_the_units_of_their_names() {
+        let config = Scripted::EXAMPLE.replace("drain_delay_s = 5", "drain_delay_s = 0");
+        let settings = read(&config, &Scripted::example()).expect("a good config");
+        assert_eq!(settings.lifecycle.drain_delay, Duration::ZERO);
+    }
+
+    /// The example with some lines gone, twice, or with something else in them.
+    fn garbled() -> impl Strategy<Value = String> {
+        let lines = Scripted::EXAMPLE.lines().count();
+        let change = (0..lines, 0..5_u8, 0..60_usize, ".{0,6}");
+        proptest::collection::vec(change, 0..12).prop_map(|changes| {
+            let mut lines: Vec<String> = Scripted::EXAMPLE.lines().map(str::to_owned).collect();
+            for (index, kind, at, noise) in changes {
+                let line = &mut lines[index];
+                match kind {
+                    0 => line.clear(),
+                    1 => *line = format!("{line}\n{line}"),
+                    2 => *line = line.replace('"', ""),
+                    3 => *line = line.replace(|c: char| c.is_ascii_digit(), &noise),
+                    _ => {
+                        let at = line.char_indices().nth(at).map_or(line.len(), |(at, _)| at);
+                        line.insert_str(at, &noise);
+                    }
+                }
+            }
+            lines.join("\n")
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_the_file_is_answered_and_not_died_of(config in garbled()) {
+            match read(&config, &Scripted::example()) {
+                Ok(settings) => prop_assert!(!describe(&settings).is_empty()),
+                Err(mistakes) => prop_assert!(!mistakes.to_string().is_empty()),
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! What is no mistake and still worth a second look.
+
+use super::settings::Settings;
+use crate::domain::{Limits, Org, Route, Scope};
+use crate::identity::Tenant;
+
+/// Everything in `settings` that whoever runs the gateway may not have meant.
+pub fn of(settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    of_the_doors(settings, &mut warnings);
+    for tenant in &settings.tenants {
+        of_an_org(tenant, &mut warnings);
+    }
+    of_unused_prices(settings, &mut warnings);
+    warnings
+}
+
+fn of_the_doors(settings: &Settings, warnings: &mut Vec<String>) {
+    let server = &settings.server;
+    if !server.bind.ip().is_loopback() {
+        if server.docs {
+            warnings.push(format!(
+                "/docs and the OpenAPI documents are open to everybody who reaches {}; `docs = false` in [server] closes them",
+                server.bind
+            ));
+        }
+        if server.public_url.is_none() {
+            warnings.push(
+                "`public_url` is not set in [server], so the OpenAPI documents cannot name the address that callers use"
+                    .to_owned(),
+            );
+        }
+    }
+    if !server.admin_bind.ip().is_loopback() {
+        warnings.push(format!(
+            "metrics and health on {} ask nobody for a credential; see that only operators reach that port",
+            server.admin_bind
+        ));
+    }
+}
+
+fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
+    let org = &tenant.org;
+    let may_cost = !org.models.values().all(|route| route.simulated());
+    let has_budget = org.limits.budget_per_day.is_some() || org.limits.budget_per_month.is_some();
+    if may_cost && !has_budget {
+        warnings.push(format!(
+            "{}: has no budget, so nothing bounds what it spends",
+            org.name
+        ));
+    }
+    if org.per_user != Limits::default() {
+        warnings.push(format!(
+            "{}: limits of each user never apply, since an API key proves an org and no user in it",
+            org.name
+        ));
+    }
+    if tenant.credentials.is_empty() {
+        warnings.push(format!(
+            "{}: has no credential, so it cannot call",
+            org.name
+        ));
+    }
+    for credential in &tenant.credentials {
+        if !credential.scopes.contains(&Scope::Tasks) {
+            warnings.push(format!(
+                "{}: the credential `{}` has no scope `tasks`, so no task can be called with it",
+                org.name, credential.id
+            ));
+        }
+    }
+    for (task, settings) in &*org.tasks {
+        if !org.models.contains_key(&settings.model) {
+            warnings.push(format!(
+                "{}: may not use `{}`, which `{task}` takes where the caller names no model",
+                org.name, settings.model
+            ));
+        }
+    }
+    for route in org.models.values() {
+        of_a_route(org, route, warnings);
+    }
+}
+
+fn of_a_route(org: &Org, route: &Route, warnings: &mut Vec<String>) {
+    if route.targets.iter().any(|target| target.simulated) {
+        warnings.push(if route.simulated() {
+            format!("{}: every answer of `{}` is made up by the simulator", org.name, route.alias)
+        } else {
+            format!(
+                "{}: `{}` leads to real models and to the simulator, so some of its answers may be made up",
+                org.name, route.alias
+            )
+        });
+    }
+    for target in route.targets.iter().filter(|target| target.price.is_none()) {
+        warnings.push(format!(
+            "{}: `{}` leads to {}/{}, whose price nobody knows, so its calls are counted as free",
+            org.name, route.alias, target.provider, target.model
+        ));
+    }
+}
+
+fn of_unused_prices(settings: &Settings, warnings: &mut Vec<String>) {
+    let targets: Vec<_> = settings
+        .tenants
+        .iter()
+        .flat_map(|tenant| tenant.org.models.values())
+        .flat_map(|route| &route.targets)
+        .collect();
+    for name in settings.prices.keys() {
+        let used = targets.iter().any(|target| {
+            target.model.as_str() == name
+                || format!("{}/{}", target.provider, target.model) == *name
+        });
+        if !used {
+            warnings.push(format!("prices.{name:?}: no org has a target of this name"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::Scripted;
+    use super::super::settings::read;
+    use super::*;
+
+    fn warnings(changes: &[(&str, &str)]) -> Vec<String> {
+        let config = changes
+            .iter()
+            .fold(Scripted::EXAMPLE.to_owned(), |config, (that, this)| {
+                assert!(config.contains(that), "{that}");
+                config.replace(that, this)
+            });
+        of(&read(&config, &Scripted::example()).expect("a good config"))
+    }
+
+    #[test]
+    fn the_example_needs_no_second_look() {
+        assert_eq!(warnings(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_door_to_the_world_is_pointed_out() {
+        let told = warnings(&[
+            ("127.0.0.1:8080", "0.0.0.0:8080"),
+            ("127.0.0.1:9090", "[::]:9090"),
+        ]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(
+            told[0].contains("/docs") && told[1].contains("[::]:9090"),
+            "{told:?}"
+        );
+        let told = warnings(&[
+            ("127.0.0.1:8080", "0.0.0.0:8080"),
+            ("docs = true", "docs = false"),
+            ("public_url = \"https://belay.acme.example\"", ""),
+        ]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("public_url"), "{told:?}");
+    }
+
+    #[test]
+    fn an_org_that_nothing_bounds_or_nobody_can_use_is_pointed_out() {
+        let told = warnings(&[
+            (
+                "budget_usd_per_day = 50.0\nbudget_usd_per_month = 1_000",
+                "",
+            ),
+            ("[\"tasks\", ", "["),
+            ("[\"default\", \"fast\"]", "[\"fast\"]"),
+            (
+                "[orgs.limits.per_user]",
+                "[orgs.limits.per_user]\ncalls_in_flight = 1\n",
+            ),
+            ("claude-haiku-5-5", "claude-next-9"),
+        ]);
+        let about = |word: &str| told.iter().filter(|line| line.contains(word)).count();
+        assert_eq!(about("no budget"), 1, "{told:?}");
+        assert_eq!(about("`flow` has no scope `tasks`"), 1, "{told:?}");
+        assert_eq!(about("may not use `default`"), 2, "{told:?}");
+        assert_eq!(about("never apply"), 1, "{told:?}");
+        assert_eq!(about("counted as free"), 1, "{told:?}");
+        assert_eq!(about("claude-sonnet-5-5\": no org has"), 1, "{told:?}");
+    }
+
+    #[test]
+    fn made_up_answers_are_pointed_out() {
+        let told = warnings(&[("[\"default\", \"fast\"]", "[]")]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("every answer of `rehearsal`"), "{told:?}");
+        let told = warnings(&[(
+            "{ provider = \"claude\", model = \"claude-opus-5-5\" }",
+            "{ provider = \"rehearsal\", model = \"claude-opus-5-5\" }",
+        )]);
+        assert!(told[0].contains("may be made up"), "{told:?}");
+    }
+}

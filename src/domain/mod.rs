@@ -1,0 +1,30 @@
+//! The words that all rooms share.
+//!
+//! Plain values with their arithmetic and their text forms: who calls, for how long, for how much money, about which
+//! record, to which model. Nothing here waits, logs, or knows another room.
+//!
+//! # Why
+//! A caller carries its whole [`Org`] (limits, models, task settings), and a reload builds new orgs and swaps them at
+//! once. So a call sees one state of the config from its first line to its last, and no room has to look policy up.
+
+pub mod call;
+pub mod caller;
+pub mod clock;
+pub mod deadline;
+pub mod model;
+pub mod money;
+pub mod org;
+pub mod salesforce_id;
+pub mod task;
+pub mod usage;
+
+pub use call::{IdempotencyKey, RequestId};
+pub use caller::{Caller, CredentialKind, Scope, UserId};
+pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use deadline::Deadline;
+pub use model::{Alias, Capabilities, Effort, ModelId, ProviderName, Route, Target, Thinking};
+pub use money::{Money, Price};
+pub use org::{Limits, Org, OrgId, OrgName};
+pub use salesforce_id::SalesforceId;
+pub use task::{TaskName, TaskSettings};
+pub use usage::Usage;

@@ -1,0 +1,318 @@
+//! How a question reaches a provider: attempts, retries and failover inside the caller's patience.
+//!
+//! # Why
+//! Retries and failover stand here once, for every provider and every door, because only here are the deadline, the
+//! budget and the breakers all in sight. Each attempt reserves for itself, so a retry cannot overshoot what the first
+//! attempt was allowed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::breaker::Breakers;
+use super::flight::Patience;
+use super::limits::{Hold, Lane, Limits, Need, Refusal, Slot};
+use super::retry::{self, RetryBudget};
+use super::slots::Slots;
+use crate::domain::{Caller, Clock, Entropy, Money, ProviderName, Route, Target, Usage};
+use crate::providers::{self, Fault, Outgoing, Provider, Reply};
+use crate::telemetry::Metrics;
+
+/// Sends questions to providers.
+pub struct Dispatch {
+    upstreams: BTreeMap<ProviderName, Upstream>,
+    limits: Arc<Limits>,
+    breakers: Breakers,
+    retries: RetryBudget,
+    longest_life: Duration,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    metrics: Arc<Metrics>,
+}
+
+/// One provider and its slots.
+pub struct Upstream {
+    /// The provider.
+    pub provider: Arc<dyn Provider>,
+    /// Calls under way at it.
+    pub slots: Arc<Slots>,
+}
+
+/// What a question is for one target.
+pub trait Question: Send + Sync {
+    /// The question as it goes to `target`.
+    fn outgoing(&self, target: &Target) -> Outgoing;
+}
+
+/// One call's way through its attempts: what it holds and what it has used so far.
+pub struct Turn {
+    /// Who asks.
+    pub caller: Caller,
+    /// How long somebody waits.
+    pub patience: Patience,
+    lane: Lane,
+    slot: Option<Slot>,
+    /// Tokens that providers reported, over all attempts.
+    pub usage: Usage,
+    /// Money charged, over all attempts; the bound where nobody told the usage.
+    pub cost: Money,
+    /// Time spent waiting for providers.
+    pub upstream: Duration,
+}
+
+/// A provider's answer.
+#[derive(Debug)]
+pub struct Delivery<'a> {
+    /// The answer.
+    pub reply: Reply,
+    /// Who gave it.
+    pub target: &'a Target,
+}
+
+/// Why no provider answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A limit of the org.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The patience ended before a provider could be asked again.
+    #[error("the deadline passed before a provider answered")]
+    Late,
+    /// Every target of the route is resting.
+    #[error("every target keeps failing and is not asked at the moment")]
+    Resting {
+        /// Until the first of them is tried again.
+        retry_in: Duration,
+    },
+    /// The last target asked failed.
+    #[error("no target answered")]
+    Upstream(#[source] providers::Error),
+}
+
+/// Tokens that a provider may add to a question of its own accord: tool and format instructions.
+const ADDED_TOKENS: u64 = 2_000;
+/// Bytes of text to a token, for the estimate that the tokens a minute go by. Settled to the truth afterwards.
+const BYTES_PER_TOKEN: u64 = 3;
+
+impl Turn {
+    /// A call that has neither asked nor used anything yet.
+    pub fn new(caller: Caller, lane: Lane, patience: Patience) -> Self {
+        Self {
+            caller,
+            patience,
+            lane,
+            slot: None,
+            usage: Usage::default(),
+            cost: Money::ZERO,
+            upstream: Duration::ZERO,
+        }
+    }
+}
+
+impl Dispatch {
+    /// Sends to `upstreams`, inside `limits`; no call lives longer than `longest_life`.
+    pub fn new(
+        upstreams: BTreeMap<ProviderName, Upstream>,
+        limits: Arc<Limits>,
+        longest_life: Duration,
+        (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            breakers: Breakers::new(Arc::clone(&clock), Arc::clone(&metrics)),
+            retries: RetryBudget::new(Arc::clone(&clock)),
+            upstreams,
+            limits,
+            longest_life,
+            clock,
+            entropy,
+            metrics,
+        }
+    }
+
+    /// Asks the targets of `route` in their order until one answers.
+    ///
+    /// # Errors
+    /// What the last target said, where none answered; a refusal of the org's limits ends it at once.
+    pub async fn send<'a>(
+        &self,
+        turn: &mut Turn,
+        route: &'a Route,
+        question: &dyn Question,
+    ) -> Result<Delivery<'a>, Error> {
+        self.retries.deposit();
+        let mut last = None;
+        let mut resting: Option<Duration> = None;
+        for target in &route.targets {
+            match self.ask(turn, target, question).await {
+                Ok(reply) => return Ok(Delivery { reply, target }),
+                Err(Error::Upstream(error)) => {
+                    let hopeless = !error.fault.is_of_the_target();
+                    last = Some(error);
+                    if hopeless || self.left(turn).is_zero() {
+                        break;
+                    }
+                }
+                Err(Error::Resting { retry_in }) => {
+                    resting = Some(resting.map_or(retry_in, |wait| wait.min(retry_in)));
+                }
+                Err(refused @ (Error::Refused(_) | Error::Late)) => return Err(refused),
+            }
+        }
+        match (last, resting) {
+            (Some(error), _) => Err(Error::Upstream(error)),
+            (None, retry_in) => Err(Error::Resting {
+                retry_in: retry_in.unwrap_or(Duration::from_secs(1)),
+            }),
+        }
+    }
+
+    /// Asks one target, again where that may help.
+    async fn ask(
+        &self,
+        turn: &mut Turn,
+        target: &Target,
+        question: &dyn Question,
+    ) -> Result<Reply, Error> {
+        let mut nth = 0;
+        loop {
+            let pass = match self.breakers.pass(target) {
+                Ok(pass) => pass,
+                Err(retry_in) => return Err(Error::Resting { retry_in }),
+            };
+            let error = match self.attempt(turn, target, question).await {
+                Ok(reply) => {
+                    pass.succeeded();
+                    return Ok(reply);
+                }
+                Err(Error::Upstream(error)) => error,
+                Err(other) => return Err(other),
+            };
+            if error.fault.counts_against_the_target() {
+                pass.failed();
+            } else {
+                drop(pass);
+            }
+            let wait = retry::wait(nth, error.retry_after, &*self.entropy);
+            let again = error.fault.may_pass()
+                && nth < retry::RETRIES
+                && wait < self.left(turn)
+                && self.retries.withdraw();
+            if !again {
+                return Err(Error::Upstream(error));
+            }
+            nth += 1;
+            self.metrics.retried();
+            tracing::debug!(provider = %target.provider, fault = error.fault.as_str(), nth, "asking again");
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One attempt: reserved, sent, settled.
+    async fn attempt(
+        &self,
+        turn: &mut Turn,
+        target: &Target,
+        question: &dyn Question,
+    ) -> Result<Reply, Error> {
+        let Some(upstream) = self.upstreams.get(&target.provider) else {
+            // The config checks every route against its providers, and providers do not change by a reload.
+            return Err(Error::Upstream(Fault::Unreachable.into()));
+        };
+        let outgoing = question.outgoing(target);
+        let hold = self.reserve(turn, target, &outgoing).await?;
+        let org = turn.caller.org.id;
+        let Some(_permit) = upstream.slots.take(org, &turn.patience).await else {
+            hold.release();
+            return Err(Error::Late);
+        };
+        let begun = self.clock.now();
+        let sent = upstream.provider.send(outgoing);
+        let answer = tokio::time::timeout(self.longest_life, sent)
+            .await
+            .unwrap_or_else(|_| Err(Fault::Hung.into()));
+        let took = self.clock.now().saturating_duration_since(begun);
+        turn.upstream += took;
+        let outcome = answer
+            .as_ref()
+            .map_or_else(|error| error.fault.as_str(), |_| "ok");
+        self.metrics.upstream(&target.provider, outcome, took);
+        self.settle(turn, target, hold, &answer);
+        answer.map_err(|error| {
+            tracing::warn!(
+                provider = %target.provider,
+                model = %target.model,
+                fault = error.fault.as_str(),
+                upstream_id = error.upstream_id.as_deref(),
+                "the provider did not answer: {error}"
+            );
+            Error::Upstream(error)
+        })
+    }
+
+    async fn reserve(
+        &self,
+        turn: &mut Turn,
+        target: &Target,
+        outgoing: &Outgoing,
+    ) -> Result<Hold, Refusal> {
+        let bytes = outgoing.body.len() as u64;
+        let room = u64::from(outgoing.max_tokens);
+        let need = Need {
+            slot: turn.slot.is_none(),
+            tokens: bytes / BYTES_PER_TOKEN + room,
+            cost: target
+                .price
+                .map(|price| price.at_most(bytes + ADDED_TOKENS, room)),
+        };
+        let lane = if need.slot { turn.lane } else { Lane::Again };
+        let (slot, hold) = self
+            .limits
+            .reserve(&turn.caller, lane, need, &turn.patience)
+            .await?;
+        turn.slot = turn.slot.take().or(slot);
+        Ok(hold)
+    }
+
+    /// Charges what the attempt used: what the provider told, all of the bound where it may have cost and nobody told,
+    /// nothing where it cannot have cost.
+    fn settle(
+        &self,
+        turn: &mut Turn,
+        target: &Target,
+        hold: Hold,
+        answer: &Result<Reply, providers::Error>,
+    ) {
+        match answer {
+            Ok(Reply {
+                usage: Some(usage), ..
+            }) => {
+                let cost = target.price.map_or(Money::ZERO, |price| price.of(usage));
+                if cost > hold.bound() && target.price.is_some() {
+                    tracing::error!(
+                        provider = %target.provider,
+                        model = %target.model,
+                        "a call cost more than its bound; the price or the bound is wrong"
+                    );
+                }
+                hold.settle(usage.all_tokens(), cost);
+                turn.usage += *usage;
+                turn.cost += cost;
+                self.metrics.used(&turn.caller.org.name, usage, cost);
+            }
+            Err(error) if !error.fault.may_have_cost() => hold.release(),
+            Ok(_) | Err(_) => {
+                turn.cost += hold.bound();
+                self.metrics
+                    .used(&turn.caller.org.name, &Usage::default(), hold.bound());
+                drop(hold);
+            }
+        }
+    }
+
+    fn left(&self, turn: &Turn) -> Duration {
+        turn.patience
+            .end()
+            .saturating_duration_since(self.clock.now())
+    }
+}

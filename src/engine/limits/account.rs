@@ -1,0 +1,478 @@
+//! What an org and its users have used.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Unit, ZonedRound};
+use tokio::time::Instant;
+
+use super::Need;
+use super::rate::Rate;
+use crate::domain::{Caller, Limits, Money, UserId};
+
+/// The name of a limit, as the config, `/whoami` and the metrics have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LimitName {
+    /// Calls a minute.
+    RequestsPerMinute,
+    /// Tokens a minute.
+    TokensPerMinute,
+    /// Calls under way at once.
+    CallsInFlight,
+    /// Money a day.
+    BudgetPerDay,
+    /// Money a month.
+    BudgetPerMonth,
+}
+
+/// A limit and what is left of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Allowance {
+    /// Which limit.
+    pub name: LimitName,
+    /// Whether it is the proved user's own, inside the org's.
+    pub of_the_user: bool,
+    /// Its size; money in US dollars.
+    pub maximum: f64,
+    /// What is left now; never below zero.
+    pub remaining: f64,
+    /// Until it is whole again; `None` where that hangs on calls under way.
+    pub resets_in: Option<Duration>,
+}
+
+/// Why something does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Blocked {
+    /// It never will.
+    Never {
+        limit: LimitName,
+        need: String,
+        maximum: String,
+    },
+    /// It may later: after `opens_in`, or when something under way ends.
+    ForNow {
+        limit: LimitName,
+        budget: Option<Money>,
+        opens_in: Option<Duration>,
+    },
+}
+
+/// The accounts of one org and of the users in it.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    org: Account,
+    users: HashMap<UserId, Account>,
+    /// Reservations that are neither settled nor released.
+    held: u32,
+}
+
+/// What one org or user has used.
+#[derive(Debug, Default)]
+struct Account {
+    requests: Rate,
+    tokens: Rate,
+    in_flight: u32,
+    bulk_in_flight: u32,
+    day: Window,
+    month: Window,
+}
+
+/// A budget's day or month.
+#[derive(Debug, Default)]
+struct Window {
+    /// Its end, which is also its name; `None` before the first call.
+    ends: Option<Timestamp>,
+    spent: Money,
+    reserved: Money,
+}
+
+/// In which windows a reservation was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Booked {
+    day: Option<Timestamp>,
+    month: Option<Timestamp>,
+}
+
+/// Users of one org that are remembered apart; those beyond are forgotten when nothing of theirs is under way.
+const USERS: usize = 100_000;
+
+impl LimitName {
+    /// The name as the config, `/whoami` and the metrics have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RequestsPerMinute => "requests_per_minute",
+            Self::TokensPerMinute => "tokens_per_minute",
+            Self::CallsInFlight => "calls_in_flight",
+            Self::BudgetPerDay => "budget_usd_per_day",
+            Self::BudgetPerMonth => "budget_usd_per_month",
+        }
+    }
+}
+
+impl std::fmt::Display for LimitName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Accounts {
+    /// Takes one call off requests a minute, of the org and of the user or of neither.
+    pub fn take_request(&mut self, caller: &Caller, now: Instant) -> Result<(), Blocked> {
+        for (account, limits) in self.of(caller) {
+            if let Some(size) = limits.requests_per_minute {
+                let wait = account.requests.wait_for(1, size, now);
+                if !wait.is_zero() {
+                    return Err(Blocked::ForNow {
+                        limit: LimitName::RequestsPerMinute,
+                        budget: None,
+                        opens_in: Some(wait),
+                    });
+                }
+            }
+        }
+        for (account, limits) in self.of(caller) {
+            if let Some(size) = limits.requests_per_minute {
+                account.requests.take(1, size, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether `need` fits into every account now.
+    pub fn check(
+        &mut self,
+        caller: &Caller,
+        need: Need,
+        bulk: bool,
+        now: Instant,
+        timestamp: Timestamp,
+    ) -> Result<(), Blocked> {
+        let timezone = &caller.org.timezone;
+        for (account, limits) in self.of(caller) {
+            account.day.roll(timestamp, timezone, Unit::Day);
+            account.month.roll(timestamp, timezone, Unit::Month);
+            account.check_slot(limits, need, bulk)?;
+            account.check_tokens(limits, need, now)?;
+            let budgets = [
+                (LimitName::BudgetPerDay, limits.budget_per_day, &account.day),
+                (
+                    LimitName::BudgetPerMonth,
+                    limits.budget_per_month,
+                    &account.month,
+                ),
+            ];
+            for (name, budget, window) in budgets {
+                if let Some(budget) = budget {
+                    window.check(name, budget, need.cost, timestamp)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what [`Self::check`] found to fit, and tells in which windows.
+    pub fn take(&mut self, caller: &Caller, need: Need, bulk: bool, now: Instant) -> Booked {
+        self.held += 1;
+        for (account, limits) in self.of(caller) {
+            if need.slot {
+                account.in_flight += 1;
+                account.bulk_in_flight += u32::from(bulk);
+            }
+            if let Some(size) = limits.tokens_per_minute {
+                account.tokens.take(need.tokens, size, now);
+            }
+            let cost = need.cost.unwrap_or_default();
+            account.day.reserved += cost;
+            account.month.reserved += cost;
+        }
+        Booked {
+            day: self.org.day.ends,
+            month: self.org.month.ends,
+        }
+    }
+
+    /// Gives a slot back.
+    pub fn leave_slot(&mut self, caller: &Caller, bulk: bool) {
+        for (account, _) in self.of(caller) {
+            account.in_flight = account.in_flight.saturating_sub(1);
+            account.bulk_in_flight = account.bulk_in_flight.saturating_sub(u32::from(bulk));
+        }
+    }
+
+    /// Turns a reservation into what was really used: `tokens` and `cost`.
+    pub fn settle(
+        &mut self,
+        caller: &Caller,
+        need: Need,
+        booked: Booked,
+        (tokens, cost): (u64, Money),
+        now: Instant,
+    ) {
+        self.held = self.held.saturating_sub(1);
+        let reserved = need.cost.unwrap_or_default();
+        for (account, limits) in self.of(caller) {
+            if let Some(size) = limits.tokens_per_minute {
+                if tokens <= need.tokens {
+                    account.tokens.give_back(need.tokens - tokens, size);
+                } else {
+                    account.tokens.take(tokens - need.tokens, size, now);
+                }
+            }
+            account.day.settle(booked.day, reserved, cost);
+            account.month.settle(booked.month, reserved, cost);
+        }
+    }
+
+    /// Whether anything under way may still give something back.
+    pub fn may_be_given_back(&self) -> bool {
+        self.held > 0 || self.org.in_flight > 0
+    }
+
+    /// Every limit that is set, with what is left of it.
+    pub fn allowances(
+        &mut self,
+        caller: &Caller,
+        now: Instant,
+        timestamp: Timestamp,
+    ) -> Vec<Allowance> {
+        let timezone = caller.org.timezone.clone();
+        let mut all = Vec::new();
+        for (nth, (account, limits)) in self.of(caller).enumerate() {
+            account.day.roll(timestamp, &timezone, Unit::Day);
+            account.month.roll(timestamp, &timezone, Unit::Month);
+            account.allowances(limits, nth == 1, now, timestamp, &mut all);
+        }
+        all
+    }
+
+    /// The org's account and, where a user is proved, the user's, each with the limits that hold for it.
+    fn of<'a>(
+        &'a mut self,
+        caller: &'a Caller,
+    ) -> impl Iterator<Item = (&'a mut Account, &'a Limits)> {
+        let user = caller.user.as_ref().map(|user| {
+            if self.users.len() >= USERS && !self.users.contains_key(user) {
+                self.users.retain(|_, account| account.in_flight > 0);
+            }
+            let account = self.users.entry(user.clone()).or_default();
+            (account, &caller.org.per_user)
+        });
+        std::iter::once((&mut self.org, &caller.org.limits)).chain(user)
+    }
+}
+
+impl Account {
+    /// Items of a bulk leave one slot to single calls wherever there is more than one.
+    fn check_slot(&self, limits: &Limits, need: Need, bulk: bool) -> Result<(), Blocked> {
+        let Some(cap) = limits.calls_in_flight.filter(|_| need.slot) else {
+            return Ok(());
+        };
+        let full = self.in_flight >= cap.get();
+        let left_to_others = bulk && self.bulk_in_flight >= (cap.get() - 1).max(1);
+        if full || left_to_others {
+            return Err(Blocked::ForNow {
+                limit: LimitName::CallsInFlight,
+                budget: None,
+                opens_in: None,
+            });
+        }
+        Ok(())
+    }
+
+    fn check_tokens(&self, limits: &Limits, need: Need, now: Instant) -> Result<(), Blocked> {
+        let Some(size) = limits.tokens_per_minute else {
+            return Ok(());
+        };
+        if need.tokens > u64::from(size.get()) {
+            return Err(Blocked::Never {
+                limit: LimitName::TokensPerMinute,
+                need: format!("{} tokens", need.tokens),
+                maximum: size.to_string(),
+            });
+        }
+        let wait = self.tokens.wait_for(need.tokens, size, now);
+        if wait.is_zero() {
+            return Ok(());
+        }
+        Err(Blocked::ForNow {
+            limit: LimitName::TokensPerMinute,
+            budget: None,
+            opens_in: Some(wait),
+        })
+    }
+
+    fn allowances(
+        &self,
+        limits: &Limits,
+        of_the_user: bool,
+        now: Instant,
+        timestamp: Timestamp,
+        into: &mut Vec<Allowance>,
+    ) {
+        let mut push = |name, maximum, remaining, resets_in| {
+            into.push(Allowance {
+                name,
+                of_the_user,
+                maximum,
+                remaining,
+                resets_in,
+            });
+        };
+        let rates = [
+            (
+                LimitName::RequestsPerMinute,
+                limits.requests_per_minute,
+                &self.requests,
+            ),
+            (
+                LimitName::TokensPerMinute,
+                limits.tokens_per_minute,
+                &self.tokens,
+            ),
+        ];
+        for (name, size, rate) in rates {
+            if let Some(size) = size {
+                let held = as_f64(rate.held(size, now));
+                push(name, size.get().into(), held, Some(rate.full_in(now)));
+            }
+        }
+        if let Some(cap) = limits.calls_in_flight.map(NonZeroU32::get) {
+            let free = cap.saturating_sub(self.in_flight);
+            let whole = (self.in_flight == 0).then_some(Duration::ZERO);
+            push(LimitName::CallsInFlight, cap.into(), free.into(), whole);
+        }
+        let budgets = [
+            (LimitName::BudgetPerDay, limits.budget_per_day, &self.day),
+            (
+                LimitName::BudgetPerMonth,
+                limits.budget_per_month,
+                &self.month,
+            ),
+        ];
+        for (name, budget, window) in budgets {
+            if let Some(budget) = budget {
+                let left = budget.saturating_sub(window.spent + window.reserved);
+                push(
+                    name,
+                    budget.as_usd(),
+                    left.as_usd(),
+                    Some(window.left(timestamp)),
+                );
+            }
+        }
+    }
+}
+
+impl Window {
+    /// Begins a new window where the old one has ended. What is still reserved belongs to the old one.
+    fn roll(&mut self, now: Timestamp, timezone: &TimeZone, unit: Unit) {
+        if self.ends.is_some_and(|ends| now < ends) {
+            return;
+        }
+        *self = Self {
+            ends: Some(end_of(now, timezone, unit)),
+            ..Self::default()
+        };
+    }
+
+    fn check(
+        &self,
+        limit: LimitName,
+        budget: Money,
+        cost: Option<Money>,
+        now: Timestamp,
+    ) -> Result<(), Blocked> {
+        let Some(cost) = cost else {
+            return Err(Blocked::Never {
+                limit,
+                need: "money that cannot be bounded, since its model has no price".to_owned(),
+                maximum: budget.to_string(),
+            });
+        };
+        if cost > budget {
+            return Err(Blocked::Never {
+                limit,
+                need: format!("up to {cost}"),
+                maximum: budget.to_string(),
+            });
+        }
+        if self.spent + self.reserved + cost <= budget {
+            return Ok(());
+        }
+        let is_spent = self.spent + cost > budget;
+        Err(Blocked::ForNow {
+            limit,
+            budget: Some(budget),
+            opens_in: is_spent.then(|| self.left(now)),
+        })
+    }
+
+    fn settle(&mut self, booked: Option<Timestamp>, reserved: Money, cost: Money) {
+        if booked == self.ends {
+            self.reserved = self.reserved.saturating_sub(reserved);
+            self.spent += cost;
+        }
+    }
+
+    fn left(&self, now: Timestamp) -> Duration {
+        self.ends
+            .and_then(|ends| Duration::try_from(ends.duration_since(now)).ok())
+            .unwrap_or_default()
+    }
+}
+
+/// The next midnight, or the midnight before the next month's first, in `timezone`.
+fn end_of(now: Timestamp, timezone: &TimeZone, unit: Unit) -> Timestamp {
+    let local = now.to_zoned(timezone.clone());
+    let end = match unit {
+        Unit::Month => local
+            .first_of_month()
+            .and_then(|first| first.checked_add(1.month()))
+            .and_then(|next| next.start_of_day()),
+        _ => local.checked_add(1.day()).and_then(|next| {
+            next.round(
+                ZonedRound::new()
+                    .smallest(Unit::Day)
+                    .mode(jiff::RoundMode::Trunc),
+            )
+        }),
+    };
+    // Only the calendar's last day has no tomorrow.
+    end.map_or(Timestamp::MAX, |end| end.timestamp())
+}
+
+/// Exact for anything that fits a limit.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "limits are 32-bit numbers, which a double holds exactly"
+)]
+fn as_f64(units: u64) -> f64 {
+    units as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ts(text: &str) -> Timestamp {
+        text.parse().expect("a timestamp")
+    }
+
+    #[test]
+    fn a_budget_day_ends_at_midnight_where_the_org_is() {
+        let now = ts("2026-11-22T22:30:00Z");
+        let utc = end_of(now, &TimeZone::UTC, Unit::Day);
+        assert_eq!(utc, ts("2026-11-23T00:00:00Z"));
+        let plus_two = TimeZone::fixed(jiff::tz::offset(2));
+        let there = end_of(now, &plus_two, Unit::Day);
+        assert_eq!(there, ts("2026-11-23T22:00:00Z"));
+    }
+
+    #[test]
+    fn a_budget_month_ends_where_the_next_begins() {
+        let end = end_of(ts("2026-12-31T23:59:59Z"), &TimeZone::UTC, Unit::Month);
+        assert_eq!(end, ts("2027-01-01T00:00:00Z"));
+    }
+}

@@ -1,0 +1,296 @@
+//! What an org may use: calls a minute, tokens a minute, calls in flight, and money a day and a month.
+//!
+//! A call that will reach a provider reserves a slot, its tokens and the most that it can cost, in one step. What does
+//! not fit waits its turn in one of three lanes: further attempts of a call under way, then single calls, then items of
+//! a bulk, which always leave a slot to single calls.
+//!
+//! # Why
+//! * A budget reserves an upper bound and settles to what was spent, so it cannot be overshot by any number of calls
+//!   at once; a reservation that nobody settles is charged in full.
+//! * Rates are kept as one point in time (GCRA) instead of a counter that something has to refill: taking and giving
+//!   back are an addition, and a reload that changes the rate needs no conversion.
+//! * Order within a lane is strict. A large call at the head may hold up small ones behind it for a moment; the
+//!   other way round it could wait for ever.
+
+mod account;
+mod rate;
+mod reservation;
+mod turnstile;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use account::{Accounts, Blocked, Booked};
+pub use account::{Allowance, LimitName};
+pub use reservation::{Hold, Slot};
+use tokio::time::Instant;
+pub use turnstile::Lane;
+use turnstile::Turnstile;
+
+use super::flight::Patience;
+use crate::domain::{Caller, Clock, Money, OrgId};
+use crate::telemetry::Metrics;
+
+/// The limits of every org, and what is used of them.
+pub struct Limits {
+    orgs: Mutex<HashMap<OrgId, Arc<Ledger>>>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+/// One org's accounts and those who wait for them.
+pub(in crate::engine) struct Ledger {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+}
+
+/// What a ledger's lock guards.
+struct State {
+    accounts: Accounts,
+    turnstile: Turnstile,
+}
+
+/// What one upstream attempt needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Need {
+    /// Whether it still needs a slot; a retry has its call's.
+    pub slot: bool,
+    /// Tokens by estimate, with all room for output.
+    pub tokens: u64,
+    /// The most that it can cost; `None` where the model's price is not known.
+    pub cost: Option<Money>,
+}
+
+/// Why a call may not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Too much is used at the moment.
+    #[error("{limit} is used up")]
+    Spent {
+        /// Which limit.
+        limit: LimitName,
+        /// Its size, where it is money.
+        budget: Option<Money>,
+        /// After this the same call may be let in.
+        retry_in: Duration,
+    },
+    /// The call alone needs more than there ever is.
+    #[error("one call needs {need}, and {limit} is {maximum}")]
+    OverLimit {
+        /// Which limit.
+        limit: LimitName,
+        /// What the call needs, as text with its unit.
+        need: String,
+        /// What there is, as text with its unit.
+        maximum: String,
+    },
+    /// The call's time ended while it waited.
+    #[error("the deadline passed while the call waited for its turn")]
+    Late,
+}
+
+/// How long a caller should stay away when only another call's end can help.
+const WHILE_OTHERS_END: Duration = Duration::from_secs(1);
+
+impl Limits {
+    /// No org has used anything yet.
+    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            orgs: Mutex::default(),
+            clock,
+            metrics,
+        }
+    }
+
+    /// Counts one call against requests a minute.
+    ///
+    /// # Errors
+    /// [`Refusal::Spent`] where the minute's calls are used up.
+    pub fn admit_request(&self, caller: &Caller) -> Result<(), Refusal> {
+        let ledger = self.ledger(caller);
+        let mut state = ledger.lock();
+        state
+            .accounts
+            .take_request(caller, self.clock.now())
+            .map_err(|blocked| refusal(&blocked))
+    }
+
+    /// Waits for a turn in `lane` and reserves what `need` names.
+    ///
+    /// A single call waits for at most a third of its patience, everything else until the patience ends.
+    ///
+    /// # Errors
+    /// [`Refusal::OverLimit`] at once; [`Refusal::Spent`] when nothing that is under way could make room in time, or a
+    /// single call has waited long enough; [`Refusal::Late`] when the patience ended first.
+    pub async fn reserve(
+        &self,
+        caller: &Caller,
+        lane: Lane,
+        need: Need,
+        patience: &Patience,
+    ) -> Result<(Option<Slot>, Hold), Refusal> {
+        let ledger = self.ledger(caller);
+        ledger.reserve(caller, lane, need, patience).await
+    }
+
+    /// Every limit of the caller's org, and of its user where one is proved, with what is left.
+    pub fn allowances(&self, caller: &Caller) -> Vec<Allowance> {
+        let ledger = self.ledger(caller);
+        let mut state = ledger.lock();
+        state
+            .accounts
+            .allowances(caller, self.clock.now(), self.clock.timestamp())
+    }
+
+    fn ledger(&self, caller: &Caller) -> Arc<Ledger> {
+        let mut orgs = self.orgs.lock().unwrap_or_else(PoisonError::into_inner);
+        let ledger = orgs.entry(caller.org.id).or_insert_with(|| {
+            Arc::new(Ledger {
+                state: Mutex::new(State {
+                    accounts: Accounts::default(),
+                    turnstile: Turnstile::default(),
+                }),
+                clock: Arc::clone(&self.clock),
+                metrics: Arc::clone(&self.metrics),
+            })
+        });
+        Arc::clone(ledger)
+    }
+}
+
+impl Ledger {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reserve(
+        self: &Arc<Self>,
+        caller: &Caller,
+        lane: Lane,
+        need: Need,
+        patience: &Patience,
+    ) -> Result<(Option<Slot>, Hold), Refusal> {
+        let mut place = None;
+        loop {
+            let now = self.clock.now();
+            let until = match lane {
+                Lane::Single => patience.third(),
+                Lane::Again | Lane::Bulk => patience.end(),
+            };
+            let wake = {
+                let mut guard = self.lock();
+                let state = &mut *guard;
+                let blocked = match state.accounts.check(
+                    caller,
+                    need,
+                    lane == Lane::Bulk,
+                    now,
+                    self.clock.timestamp(),
+                ) {
+                    Ok(()) if state.turnstile.may_go(lane, place.as_ref()) => {
+                        let booked = state.accounts.take(caller, need, lane == Lane::Bulk, now);
+                        state.turnstile.leave(place.take());
+                        drop(guard);
+                        return Ok(self.reserved(caller, lane, need, booked));
+                    }
+                    Ok(()) => Blocked::by_others(),
+                    Err(blocked) => blocked,
+                };
+                if let Blocked::Never { .. } = blocked {
+                    state.turnstile.leave(place.take());
+                    return Err(refusal(&blocked));
+                }
+                let hopeless = blocked
+                    .opens_at(now)
+                    .is_some_and(|opens| opens > until && !state.accounts.may_be_given_back());
+                if now >= until || hopeless {
+                    state.turnstile.leave(place.take());
+                    return Err(match lane {
+                        _ if hopeless => refusal(&blocked),
+                        Lane::Single => refusal(&blocked),
+                        Lane::Again | Lane::Bulk => Refusal::Late,
+                    });
+                }
+                if place.is_none() {
+                    place = state.turnstile.join(lane, self);
+                    if place.is_none() {
+                        return Err(refusal(&blocked));
+                    }
+                }
+                blocked
+                    .opens_at(now)
+                    .map_or(until, |opens| opens.min(until))
+            };
+            if let Some(place) = &place {
+                place.wait(wake, patience).await;
+            }
+        }
+    }
+
+    /// Wraps what was just taken into types that give it back by themselves.
+    fn reserved(
+        self: &Arc<Self>,
+        caller: &Caller,
+        lane: Lane,
+        need: Need,
+        booked: Booked,
+    ) -> (Option<Slot>, Hold) {
+        let slot = need
+            .slot
+            .then(|| Slot::new(Arc::clone(self), caller, lane == Lane::Bulk));
+        let hold = Hold::new(Arc::clone(self), caller, need, booked);
+        (slot, hold)
+    }
+
+    /// Changes the accounts and wakes whoever is first in line.
+    fn give_back(&self, change: impl FnOnce(&mut Accounts)) {
+        let mut state = self.lock();
+        change(&mut state.accounts);
+        state.turnstile.ring();
+    }
+}
+
+fn refusal(blocked: &Blocked) -> Refusal {
+    match blocked {
+        Blocked::Never {
+            limit,
+            need,
+            maximum,
+        } => Refusal::OverLimit {
+            limit: *limit,
+            need: need.clone(),
+            maximum: maximum.clone(),
+        },
+        Blocked::ForNow {
+            limit,
+            budget,
+            opens_in,
+        } => Refusal::Spent {
+            limit: *limit,
+            budget: *budget,
+            retry_in: opens_in.unwrap_or(WHILE_OTHERS_END),
+        },
+    }
+}
+
+impl Blocked {
+    fn by_others() -> Self {
+        Self::ForNow {
+            limit: LimitName::CallsInFlight,
+            budget: None,
+            opens_in: None,
+        }
+    }
+
+    fn opens_at(&self, now: Instant) -> Option<Instant> {
+        match self {
+            Self::ForNow { opens_in, .. } => opens_in.map(|wait| now + wait),
+            Self::Never { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

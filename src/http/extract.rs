@@ -1,0 +1,417 @@
+//! What handlers are given, each refusing with a [`Problem`]: who calls, by when, with which body.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use base64::Engine as _;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use http::request::Parts;
+use http::{HeaderMap, HeaderName};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::call::Call;
+use super::problem::{Code, Problem};
+use super::settings::Settings;
+use crate::domain::{Caller, Deadline, IdempotencyKey, Scope};
+use crate::identity::{Directory, Presented};
+use crate::usecases::answer::Caching;
+
+/// A caller whose credential may use the tasks.
+pub struct ForTasks(pub Caller);
+
+/// A caller's deadline, from the patience that it stated or from the longest there is.
+#[derive(Debug, Clone, Copy)]
+pub struct Patient(pub Deadline);
+
+/// A JSON body: its bytes, read whole, in time, within bounds, and known to be UTF-8.
+pub struct JsonBody(pub Bytes);
+
+/// What the request's headers say of caching, repeats and the answer's size.
+#[derive(Debug, Clone)]
+pub struct Wishes {
+    /// What the cache may do.
+    pub caching: Caching,
+    /// The key by which a repeat is known.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// The most bytes that the answer's body may have.
+    pub max_response_bytes: Option<usize>,
+}
+
+/// The longest patience of a task call, and what a call that states none is given.
+const LONGEST_PATIENCE: u64 = 110;
+/// The least and the most that `Belay-Max-Response-Bytes` may say: five megabytes are about what an Apex heap can parse.
+const RESPONSE_BYTES: std::ops::RangeInclusive<usize> = 1_000..=5_000_000;
+
+/// The call itself, which the outermost layer has made.
+fn call(parts: &Parts) -> Result<&Call, Problem> {
+    parts.extensions.get().ok_or_else(|| {
+        Problem::new(
+            Code::Internal,
+            "the call did not come through the front door",
+        )
+    })
+}
+
+impl<S> FromRequestParts<S> for Call
+where
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        call(parts).cloned()
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Arc<Directory>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = recognise(&parts.headers, &Arc::<Directory>::from_ref(state))?;
+        call(parts)?.is_by(&caller);
+        Ok(caller)
+    }
+}
+
+impl<S> FromRequestParts<S> for ForTasks
+where
+    S: Send + Sync,
+    Arc<Directory>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        if caller.may(Scope::Tasks) {
+            Ok(Self(caller))
+        } else {
+            Err(Problem::lacks(Scope::Tasks))
+        }
+    }
+}
+
+/// Collects every credential of a request, in each of the four spellings, and asks whose they are.
+fn recognise(headers: &HeaderMap, directory: &Directory) -> Result<Caller, Problem> {
+    let unreadable = || {
+        Problem::new(
+            Code::Unauthenticated,
+            "a credential header cannot be read; send Authorization: Bearer, X-API-Key, api-key or Basic",
+        )
+    };
+    let mut keys: Vec<String> = Vec::new();
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for value in headers.get_all(AUTHORIZATION) {
+        let value = value.to_str().map_err(|_| unreadable())?;
+        let (scheme, rest) = value.split_once(' ').ok_or_else(unreadable)?;
+        let rest = rest.trim();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            keys.push(rest.to_owned());
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            pairs.push(basic(rest).ok_or_else(unreadable)?);
+        } else {
+            return Err(unreadable());
+        }
+    }
+    for name in ["x-api-key", "api-key"] {
+        for value in headers.get_all(name) {
+            keys.push(value.to_str().map_err(|_| unreadable())?.trim().to_owned());
+        }
+    }
+    let proofs: Vec<Presented<'_>> = keys
+        .iter()
+        .map(|key| Presented::Key(key))
+        .chain(
+            pairs
+                .iter()
+                .map(|(id, key)| Presented::IdAndKey { id, key }),
+        )
+        .collect();
+    Ok(directory.recognise(&proofs)?)
+}
+
+/// `id:key` of a Basic credential (RFC 7617).
+fn basic(encoded: &str) -> Option<(String, String)> {
+    let decoded = base64::engine::general_purpose::STANDARD
+        .decode(encoded)
+        .ok()?;
+    let text = String::from_utf8(decoded).ok()?;
+    let (id, key) = text.split_once(':')?;
+    Some((id.to_owned(), key.to_owned()))
+}
+
+impl<S> FromRequestParts<S> for Patient
+where
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    /// RFC 7240: a preference that cannot be read is as if it were not there.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let call = call(parts)?;
+        let stated = preferred_wait(&parts.headers).map(|wait| wait.min(LONGEST_PATIENCE));
+        if let Some(seconds) = stated {
+            call.keeps_to(seconds);
+        }
+        let patience = Duration::from_secs(stated.unwrap_or(LONGEST_PATIENCE));
+        Ok(Self(Deadline::after(call.received, patience)))
+    }
+}
+
+/// The first `wait` among the preferences, in seconds.
+fn preferred_wait(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get_all("prefer")
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| {
+            let (name, rest) = preference.split(';').next()?.split_once('=')?;
+            let wait = name.trim().eq_ignore_ascii_case("wait");
+            wait.then(|| rest.trim().trim_matches('"').parse().ok())?
+        })
+}
+
+impl<S> FromRequestParts<S> for Wishes
+where
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let headers = &parts.headers;
+        let idempotency_key = one(headers, "idempotency-key")?
+            .map(|text| {
+                IdempotencyKey::parse(text).ok_or_else(|| {
+                    Problem::new(
+                        Code::InvalidRequest,
+                        "Idempotency-Key must be 1 to 255 visible ASCII characters",
+                    )
+                })
+            })
+            .transpose()?;
+        let max_response_bytes = one(headers, "belay-max-response-bytes")?
+            .map(|text| {
+                let bytes = text.parse().ok().filter(|n| RESPONSE_BYTES.contains(n));
+                bytes.ok_or_else(|| {
+                    Problem::new(
+                        Code::InvalidRequest,
+                        "Belay-Max-Response-Bytes must be a whole number from 1000 to 5000000",
+                    )
+                })
+            })
+            .transpose()?;
+        Ok(Self {
+            caching: caching(headers, call(parts)?.from_salesforce),
+            idempotency_key,
+            max_response_bytes,
+        })
+    }
+}
+
+/// A header that may come once.
+fn one<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Problem> {
+    let name = HeaderName::from_static(name);
+    let mut values = headers.get_all(&name).iter();
+    let (Some(first), None) = (values.next(), values.next()) else {
+        return match headers.get_all(&name).iter().count() {
+            0 => Ok(None),
+            _ => Err(Problem::new(
+                Code::InvalidRequest,
+                format!("{name} must come once"),
+            )),
+        };
+    };
+    first
+        .to_str()
+        .map(|text| Some(text.trim()))
+        .map_err(|_| Problem::new(Code::InvalidRequest, format!("{name} must be ASCII text")))
+}
+
+/// RFC 9111, 5.2.1. Salesforce puts `no-cache` on every callout whether or not anybody meant it, so there it counts for
+/// nothing.
+fn caching(headers: &HeaderMap, from_salesforce: bool) -> Caching {
+    let mut caching = Caching::default();
+    let mut said_anything = false;
+    for value in headers.get_all(CACHE_CONTROL) {
+        for directive in value.to_str().unwrap_or_default().split(',') {
+            let (name, argument) = directive
+                .split_once('=')
+                .map_or((directive, None), |(name, rest)| (name, Some(rest)));
+            said_anything |= !name.trim().is_empty();
+            match name.trim().to_ascii_lowercase().as_str() {
+                "no-store" => caching.no_store = true,
+                "only-if-cached" => caching.only_if_cached = true,
+                "no-cache" => caching.fresh |= !from_salesforce,
+                "max-age" => {
+                    let seconds =
+                        argument.and_then(|text| text.trim().trim_matches('"').parse().ok());
+                    caching.max_age = seconds.map(Duration::from_secs);
+                }
+                _ => {}
+            }
+        }
+    }
+    // `Pragma` speaks only where `Cache-Control` is silent (RFC 9111, 5.4).
+    let pragma = headers.get(PRAGMA).and_then(|value| value.to_str().ok());
+    if !said_anything && !from_salesforce && pragma.is_some_and(|p| p.contains("no-cache")) {
+        caching.fresh = true;
+    }
+    caching
+}
+
+impl<S> FromRequest<S> for JsonBody
+where
+    S: Send + Sync,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let settings = Arc::<Settings>::from_ref(state);
+        is_json(request.headers())?;
+        let body = read(request.into_body(), &settings).await?;
+        if std::str::from_utf8(&body).is_err() {
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                "the body is not UTF-8, which JSON must be",
+            ));
+        }
+        Ok(Self(body))
+    }
+}
+
+/// A body without a `Content-Type` is taken for JSON; one that names something else is refused.
+fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    let (media_type, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    let media_type = media_type.trim();
+    let json = media_type == "application/json"
+        || (media_type.starts_with("application/") && media_type.ends_with("+json"));
+    let charset = parameters.split(';').find_map(|parameter| {
+        let charset = parameter.trim().strip_prefix("charset=")?;
+        Some(charset.trim_matches('"').to_owned())
+    });
+    if json
+        && charset.is_none_or(|charset| matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii"))
+    {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        "the body must be application/json in UTF-8; set Content-Type: application/json; charset=utf-8",
+    ))
+}
+
+/// Reads a body to its end, within its size and time.
+async fn read(body: Body, settings: &Settings) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, settings.body_bytes);
+    let whole = tokio::time::timeout(settings.body_time, limited.collect())
+        .await
+        .map_err(|_| {
+            let seconds = settings.body_time.as_secs();
+            Problem::retryable(
+                Code::RequestTimeout,
+                format!("the body did not arrive within {seconds} s"),
+                None,
+            )
+        })?;
+    whole
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| {
+            if is_too_large(&*error) {
+                let most = settings.body_bytes;
+                Problem::new(
+                    Code::TooLarge,
+                    format!("the body must be at most {most} bytes, unpacked"),
+                )
+            } else {
+                Problem::new(
+                    Code::InvalidRequest,
+                    "the body could not be read: it was cut off or is not what its headers say",
+                )
+            }
+        })
+}
+
+/// Whether a length limit stands anywhere among the reasons, under whatever unpacked the body.
+fn is_too_large(error: &(dyn StdError + 'static)) -> bool {
+    let mut reason = Some(error);
+    while let Some(error) = reason {
+        if error.is::<LengthLimitError>() {
+            return true;
+        }
+        reason = error.source().or_else(|| {
+            let io = error.downcast_ref::<std::io::Error>()?;
+            io.get_ref().map(|inner| inner as &(dyn StdError + 'static))
+        });
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                let value = value.parse().expect("a header value");
+                (HeaderName::from_static(name), value)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_stated_patience_is_read_wherever_it_stands() {
+        let wait = |value| preferred_wait(&headers(&[("prefer", value)]));
+        assert_eq!(wait("wait=25"), Some(25));
+        assert_eq!(wait("respond-async, Wait = \"10\"; x=1"), Some(10));
+        assert_eq!(wait("wait=soon"), None);
+        assert_eq!(wait("waiting=3"), None);
+        assert_eq!(wait("wait=-1"), None);
+    }
+
+    #[test]
+    fn what_salesforce_puts_on_every_callout_asks_for_nothing() {
+        let every_callout = headers(&[("cache-control", "no-cache"), ("pragma", "no-cache")]);
+        assert_eq!(caching(&every_callout, true), Caching::default());
+        assert!(caching(&every_callout, false).fresh);
+        let pragma_alone = headers(&[("pragma", "no-cache")]);
+        assert!(caching(&pragma_alone, false).fresh);
+    }
+
+    #[test]
+    fn cache_directives_are_read_with_their_arguments() {
+        let said = caching(
+            &headers(&[("cache-control", "No-Store, max-age=\"30\"")]),
+            true,
+        );
+        assert!(said.no_store);
+        assert_eq!(said.max_age, Some(Duration::from_secs(30)));
+        let only = caching(&headers(&[("cache-control", "only-if-cached")]), true);
+        assert!(only.only_if_cached);
+    }
+
+    #[test]
+    fn only_json_in_utf_8_is_taken() {
+        let takes = |value| is_json(&headers(&[("content-type", value)])).is_ok();
+        assert!(takes("application/json"));
+        assert!(takes("Application/JSON; charset=UTF-8"));
+        assert!(takes("application/vnd.acme+json"));
+        assert!(!takes("text/plain"));
+        assert!(!takes("application/json; charset=iso-8859-1"));
+        assert!(is_json(&HeaderMap::new()).is_ok());
+    }
+}

@@ -1,0 +1,98 @@
+//! `RateLimit` and `RateLimit-Policy`: draft-ietf-httpapi-ratelimit-headers-11.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::engine::limits::{Allowance, LimitName};
+
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+
+/// Writes what is left of the limits, the tightest first. Money is told by `/whoami`: the draft counts only in whole
+/// units.
+pub fn write(allowances: &[Allowance], headers: &mut HeaderMap) {
+    let mut counted: Vec<(&Allowance, &str)> = allowances
+        .iter()
+        .filter_map(|allowance| Some((allowance, policy(allowance.name)?)))
+        .collect();
+    counted.sort_by(|(a, _), (b, _)| share(a).total_cmp(&share(b)));
+    let (mut limits, mut policies) = (String::new(), String::new());
+    for (allowance, policy) in counted {
+        if !limits.is_empty() {
+            limits.push_str(", ");
+            policies.push_str(", ");
+        }
+        let name = name(allowance);
+        // Writing to a string cannot fail.
+        let _ = write!(limits, r#""{name}";r={:.0}"#, allowance.remaining.floor());
+        if let Some(reset) = allowance.resets_in.filter(|reset| !reset.is_zero()) {
+            let _ = write!(limits, ";t={}", whole_seconds(reset));
+        }
+        let _ = write!(policies, r#""{name}";q={:.0}{policy}"#, allowance.maximum);
+    }
+    for (header, text) in [(RATE_LIMIT, limits), (RATE_LIMIT_POLICY, policies)] {
+        if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
+            headers.insert(header, value);
+        }
+    }
+}
+
+/// The name of an allowance, the user's own told apart.
+pub fn name(allowance: &Allowance) -> String {
+    if allowance.of_the_user {
+        format!("user_{}", allowance.name)
+    } else {
+        allowance.name.to_string()
+    }
+}
+
+/// The window and unit of a limit that is counted in whole units.
+fn policy(limit: LimitName) -> Option<&'static str> {
+    match limit {
+        LimitName::RequestsPerMinute => Some(";w=60"),
+        LimitName::TokensPerMinute => Some(r#";qu="tokens";w=60"#),
+        LimitName::CallsInFlight => Some(r#";qu="concurrent-requests""#),
+        LimitName::BudgetPerDay | LimitName::BudgetPerMonth => None,
+    }
+}
+
+fn share(allowance: &Allowance) -> f64 {
+    allowance.remaining / allowance.maximum.max(1.0)
+}
+
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tightest_limit_comes_first() {
+        let allowance = |name, maximum, remaining| Allowance {
+            name,
+            of_the_user: false,
+            maximum,
+            remaining,
+            resets_in: Some(Duration::from_millis(1_200)),
+        };
+        let mut headers = HeaderMap::new();
+        let all = [
+            allowance(LimitName::RequestsPerMinute, 600.0, 588.0),
+            allowance(LimitName::CallsInFlight, 20.0, 3.0),
+            allowance(LimitName::BudgetPerDay, 50.0, 0.1),
+        ];
+        write(&all, &mut headers);
+        assert_eq!(
+            headers[RATE_LIMIT],
+            r#""calls_in_flight";r=3;t=2, "requests_per_minute";r=588;t=2"#
+        );
+        assert_eq!(
+            headers[RATE_LIMIT_POLICY],
+            r#""calls_in_flight";q=20;qu="concurrent-requests", "requests_per_minute";q=600;w=60"#
+        );
+    }
+}

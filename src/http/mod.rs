@@ -1,0 +1,25 @@
+//! Door 1: HTTP. The only room that knows axum.
+//!
+//! Every route stands on one page ([`router`]), every layer on another ([`layers`]); handlers are thin and stand in
+//! `routes` beside their wire types; [`problem`] is the only file that turns an error into a status.
+//!
+//! # Why
+//! The accept loop is our own, over hyper: `axum::serve` has no time limit for a request's head, no bound on it, and no
+//! end to a drain. HTTP/1.1 only, which is what Apex speaks.
+
+pub mod call;
+pub mod extract;
+mod fit;
+pub mod layers;
+mod limit_headers;
+pub mod openapi;
+pub mod problem;
+pub mod router;
+mod routes;
+pub mod server;
+pub mod settings;
+mod validate;
+
+pub use problem::{Code, Problem};
+pub use router::{HttpState, admin, public};
+pub use settings::Settings;

@@ -1,0 +1,110 @@
+//! Every route on one page.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRef;
+use axum::routing::get;
+use http::{Method, Uri};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::layers::{self, Door};
+use super::openapi::{BodySchemas, Documents};
+use super::problem::{Code, Problem};
+use super::routes::{admin, cache, docs, health, tasks, whoami};
+use super::settings::Settings;
+use crate::domain::TaskName;
+use crate::identity::Directory;
+use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
+use crate::usecases::{Forget, ReadAllowances, RunBulk, RunTask};
+
+/// What handlers may take: the use cases, and who may call.
+#[derive(Clone, FromRef)]
+pub struct HttpState {
+    /// Runs one task.
+    pub run_task: RunTask,
+    /// Runs a task for many records.
+    pub run_bulk: RunBulk,
+    /// Forgets cached answers.
+    pub forget: Forget,
+    /// Tells what is left of the limits.
+    pub allowances: ReadAllowances,
+    /// Whose credential is this?
+    pub directory: Arc<Directory>,
+    /// The door's settings.
+    pub settings: Arc<Settings>,
+    /// What bodies are checked against.
+    pub schemas: Arc<BodySchemas>,
+    /// The OpenAPI documents.
+    pub documents: Arc<Documents>,
+}
+
+/// What the admin port shows.
+#[derive(Clone, FromRef)]
+pub struct AdminState {
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+    /// Whether the process takes calls.
+    pub lifecycle: Lifecycle,
+}
+
+/// The routes that the OpenAPI document shows.
+pub fn documented() -> OpenApiRouter<HttpState> {
+    OpenApiRouter::new()
+        .routes(routes!(tasks::briefing))
+        .routes(routes!(tasks::briefing_bulk))
+        .routes(routes!(tasks::case_summary))
+        .routes(routes!(tasks::case_summary_bulk))
+        .routes(routes!(whoami::whoami))
+        .routes(routes!(cache::forget))
+        .routes(routes!(health::healthz))
+}
+
+/// The public port.
+pub fn public(state: HttpState, door: Arc<Door>) -> Router {
+    let settings = Arc::clone(&state.settings);
+    let (mut router, _) = documented().split_for_parts();
+    if settings.docs {
+        router = router
+            .route("/openapi.json", get(docs::openapi))
+            .route("/openapi-salesforce.json", get(docs::openapi_salesforce))
+            .route("/docs", get(docs::page));
+    }
+    let router = router
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(state);
+    layers::around(router, door, &settings)
+}
+
+/// The admin port.
+pub fn admin(state: AdminState) -> Router {
+    Router::new()
+        .route("/metrics", get(admin::metrics))
+        .route("/livez", get(admin::livez))
+        .route("/readyz", get(admin::readyz))
+        .with_state(state)
+}
+
+async fn nowhere(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(80).collect();
+    let tasks: Vec<String> = TaskName::ALL
+        .iter()
+        .map(|task| format!("/{task}"))
+        .collect();
+    let tasks = tasks.join(", ");
+    Problem::new(
+        Code::NotFound,
+        format!("there is no {path}; the tasks are {tasks}, each with /bulk"),
+    )
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(80).collect();
+    Problem::new(
+        Code::MethodNotAllowed,
+        format!("{path} does not take {method}; Allow names what it takes"),
+    )
+}

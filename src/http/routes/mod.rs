@@ -1,0 +1,9 @@
+//! Thin handlers beside their wire types.
+
+pub mod admin;
+pub mod cache;
+pub mod docs;
+pub mod health;
+pub mod tasks;
+pub mod whoami;
+pub mod wire;

@@ -1,0 +1,42 @@
+//! The door's settings. In the file: `[server]`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use url::Url;
+
+/// Where the gateway listens, and what it lets in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The only port that the outside needs. Default: 127.0.0.1:8080.
+    pub bind: SocketAddr,
+    /// Metrics and health for operators; never public. Default: 127.0.0.1:9090.
+    pub admin_bind: SocketAddr,
+    /// The gateway's address as its callers know it, without a trailing slash; never taken from a request.
+    pub public_url: Option<Url>,
+    /// The largest body of a task, packed and unpacked. Default: 5,000,000.
+    pub body_bytes: usize,
+    /// How long a caller may take to send its body. Thirty seconds; not in the file.
+    pub body_time: Duration,
+    /// How long a caller may take to send its headers. Ten seconds; not in the file.
+    pub header_time: Duration,
+    /// Whether `/docs` and the two OpenAPI documents are served. Default: true.
+    pub docs: bool,
+    /// Proxies whose `X-Forwarded-For` names the caller's address in the access log. Default: none.
+    pub trusted_proxies: Vec<IpAddr>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_bind: SocketAddr::from(([127, 0, 0, 1], 9090)),
+            public_url: None,
+            body_bytes: 5_000_000,
+            body_time: Duration::from_secs(30),
+            header_time: Duration::from_secs(10),
+            docs: true,
+            trusted_proxies: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Belay: the gateway between Salesforce orgs and Claude.
+//!
+//! Apex, Flows and Lightning components ask for a briefing or a case summary through a Named Credential; Belay answers
+//! from Claude, inside the org's limits and budget and before the caller's patience ends.
+//!
+//! # The map
+//! Imports run downward; no room looks up.
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`commands`] | what `belay` can be told to do: serve, demo, check, key, openapi, health |
+//! | [`app`] | puts the house together; the only file that knows every room |
+//! | [`config`] | one file and the environment -> the settings of every room |
+//! | [`http`] | the door: routes, layers, problems, the OpenAPI documents; the only room that knows axum |
+//! | [`usecases`] | what is done for a caller, one file a verb |
+//! | [`tasks`] | one file a task: what it asks, answers and checks, its prompt beside it |
+//! | [`engine`] | limits, budget, cache, flights, idempotency, dispatch, retries, breakers |
+//! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
+//! | [`privacy`] | what an answer says beyond its input |
+//! | [`salesforce`] | what a serialized record is |
+//! | [`identity`] | whose credential is this? |
+//! | [`telemetry`] | logs and metrics |
+//! | [`lifecycle`] | named background work, stop, drain |
+//! | [`domain`] | the words that all rooms share |
+
+pub mod app;
+pub mod commands;
+pub mod config;
+pub mod domain;
+pub mod engine;
+pub mod http;
+pub mod identity;
+pub mod lifecycle;
+pub mod privacy;
+pub mod providers;
+pub mod salesforce;
+pub mod tasks;
+pub mod telemetry;
+pub mod usecases;

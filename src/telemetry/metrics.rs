@@ -1,0 +1,335 @@
+//! Every number that the gateway gives out.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::domain::{Money, OrgName, ProviderName, Usage};
+
+/// Every number that the gateway gives out; a field's doc comment is its help text.
+pub struct Metrics {
+    /// Calls that were answered, by org, task and outcome. What is no task is `other`, who proved nothing is `unknown`.
+    requests: Family<RequestLabels, Counter>,
+    /// Seconds from a call's first byte to its answer.
+    request_seconds: Histogram,
+    /// Seconds of that which the gateway itself took: all but the waiting for a provider.
+    overhead_seconds: Histogram,
+    /// Seconds that a provider took, by provider and outcome.
+    upstream_seconds: Family<UpstreamLabels, Histogram>,
+    /// Tokens that providers reported, by org and kind.
+    tokens: Family<TokenLabels, Counter>,
+    /// US dollars that those tokens cost, by org.
+    cost_usd: Family<OrgLabel, Counter<f64, std::sync::atomic::AtomicU64>>,
+    /// Look-ups of the cache, by result.
+    cache: Family<CacheLabel, Counter>,
+    /// Calls that a limit turned away, by org and limit.
+    limited: Family<LimitLabels, Counter>,
+    /// Further attempts at the same target.
+    retries: Counter,
+    /// 1 while a model of the provider is not asked because it keeps failing.
+    breaker_open: Family<ProviderLabel, Gauge>,
+    /// Tokens that calls under way have reserved.
+    pub reserved_tokens: Gauge,
+    /// 1 while the config on disk was refused and an older one serves.
+    pub config_reload_failed: Gauge,
+    registry: Mutex<Registry>,
+}
+
+/// How the cache answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CacheResult {
+    /// From memory.
+    Hit,
+    /// Nothing was there.
+    Miss,
+    /// Another call was asking the same.
+    Collapsed,
+    /// The caller did not want it.
+    Bypassed,
+}
+
+type Label = (&'static str, String);
+
+/// A label set as a list of names and values.
+macro_rules! labels {
+    ($(#[$doc:meta])* $set:ident { $($name:ident),+ }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        struct $set { $($name: String),+ }
+
+        impl EncodeLabelSet for $set {
+            fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), std::fmt::Error> {
+                let labels: &[Label] = &[$((stringify!($name), self.$name.clone())),+];
+                labels.encode(encoder)
+            }
+        }
+    };
+}
+
+labels!(RequestLabels { org, task, outcome });
+labels!(UpstreamLabels { provider, outcome });
+labels!(TokenLabels { org, kind });
+labels!(OrgLabel { org });
+labels!(CacheLabel { result });
+labels!(LimitLabels { org, limit });
+labels!(ProviderLabel { provider });
+
+/// From a cache hit to the longest that Apex waits.
+const REQUEST_BUCKETS: [f64; 15] = [
+    0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 120.0,
+];
+/// The gateway's own time, from 50 µs.
+const OVERHEAD_BUCKETS: [f64; 12] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 1.0,
+];
+/// A provider's time, to the longest life of a call.
+const UPSTREAM_BUCKETS: [f64; 12] = [
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0,
+];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// All at zero, and registered under their names.
+    pub fn new() -> Self {
+        let metrics = Self {
+            requests: Family::default(),
+            request_seconds: Histogram::new(REQUEST_BUCKETS),
+            overhead_seconds: Histogram::new(OVERHEAD_BUCKETS),
+            upstream_seconds: Family::new_with_constructor(|| Histogram::new(UPSTREAM_BUCKETS)),
+            tokens: Family::default(),
+            cost_usd: Family::default(),
+            cache: Family::default(),
+            limited: Family::default(),
+            retries: Counter::default(),
+            breaker_open: Family::default(),
+            reserved_tokens: Gauge::default(),
+            config_reload_failed: Gauge::default(),
+            registry: Mutex::new(Registry::with_prefix("belay")),
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&self) {
+        let mut registry = self
+            .registry
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let r = &mut *registry;
+        r.register("requests", "Calls answered", self.requests.clone());
+        r.register_with_unit(
+            "request",
+            "Seconds from a call's first byte to its answer",
+            Unit::Seconds,
+            self.request_seconds.clone(),
+        );
+        r.register_with_unit(
+            "overhead",
+            "Seconds of a call that the gateway itself took",
+            Unit::Seconds,
+            self.overhead_seconds.clone(),
+        );
+        r.register_with_unit(
+            "upstream",
+            "Seconds that a provider took",
+            Unit::Seconds,
+            self.upstream_seconds.clone(),
+        );
+        r.register(
+            "tokens",
+            "Tokens that providers reported",
+            self.tokens.clone(),
+        );
+        r.register(
+            "cost_usd",
+            "US dollars that the tokens cost",
+            self.cost_usd.clone(),
+        );
+        r.register("cache", "Look-ups of the cache", self.cache.clone());
+        r.register(
+            "limited",
+            "Calls that a limit turned away",
+            self.limited.clone(),
+        );
+        r.register(
+            "retries",
+            "Further attempts at the same target",
+            self.retries.clone(),
+        );
+        r.register(
+            "breaker_open",
+            "1 while a model of the provider is not asked because it keeps failing",
+            self.breaker_open.clone(),
+        );
+        r.register(
+            "reserved_tokens",
+            "Tokens that calls under way have reserved",
+            self.reserved_tokens.clone(),
+        );
+        r.register(
+            "config_reload_failed",
+            "1 while the config on disk was refused and an older one serves",
+            self.config_reload_failed.clone(),
+        );
+    }
+
+    /// All numbers, in the text format of `OpenMetrics`.
+    ///
+    /// # Panics
+    /// Never: writing to a string cannot fail.
+    pub fn page(&self) -> String {
+        let registry = self
+            .registry
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut page = String::new();
+        encode(&mut page, &registry).expect("writing to a string cannot fail");
+        page
+    }
+
+    /// A call was answered. `outcome` is `ok` or the code of a problem.
+    pub fn answered(
+        &self,
+        org: Option<&OrgName>,
+        task: &'static str,
+        outcome: &str,
+        total: Duration,
+        upstream: Duration,
+    ) {
+        let labels = RequestLabels {
+            org: org.map_or("unknown", OrgName::as_str).to_owned(),
+            task: task.to_owned(),
+            outcome: outcome.to_owned(),
+        };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.observe(total.as_secs_f64());
+        self.overhead_seconds
+            .observe(total.saturating_sub(upstream).as_secs_f64());
+    }
+
+    /// A provider answered or failed. `outcome` is `ok` or the word for the fault.
+    pub fn upstream(&self, provider: &ProviderName, outcome: &str, took: Duration) {
+        let labels = UpstreamLabels {
+            provider: provider.to_string(),
+            outcome: outcome.to_owned(),
+        };
+        self.upstream_seconds
+            .get_or_create(&labels)
+            .observe(took.as_secs_f64());
+    }
+
+    /// A provider told what a call used.
+    pub fn used(&self, org: &OrgName, usage: &Usage, cost: Money) {
+        let kinds = [
+            ("input", usage.input_tokens),
+            ("output", usage.output_tokens),
+            ("cache_write_5m", usage.cache_write_5m_tokens),
+            ("cache_write_1h", usage.cache_write_1h_tokens),
+            ("cache_read", usage.cache_read_tokens),
+        ];
+        for (kind, tokens) in kinds {
+            if tokens > 0 {
+                let labels = TokenLabels {
+                    org: org.to_string(),
+                    kind: kind.to_owned(),
+                };
+                self.tokens.get_or_create(&labels).inc_by(tokens);
+            }
+        }
+        let org = OrgLabel {
+            org: org.to_string(),
+        };
+        self.cost_usd.get_or_create(&org).inc_by(cost.as_usd());
+    }
+
+    /// The cache was asked.
+    pub fn cache(&self, result: CacheResult) {
+        let result = match result {
+            CacheResult::Hit => "hit",
+            CacheResult::Miss => "miss",
+            CacheResult::Collapsed => "collapsed",
+            CacheResult::Bypassed => "bypassed",
+        };
+        let labels = CacheLabel {
+            result: result.to_owned(),
+        };
+        self.cache.get_or_create(&labels).inc();
+    }
+
+    /// A limit turned a call away.
+    pub fn limited(&self, org: &OrgName, limit: &str) {
+        let labels = LimitLabels {
+            org: org.to_string(),
+            limit: limit.to_owned(),
+        };
+        self.limited.get_or_create(&labels).inc();
+    }
+
+    /// The same target is asked again.
+    pub fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// A breaker of `provider` opened, or all of them are closed.
+    pub fn breaker(&self, provider: &ProviderName, open: bool) {
+        let labels = ProviderLabel {
+            provider: provider.to_string(),
+        };
+        self.breaker_open
+            .get_or_create(&labels)
+            .set(i64::from(open));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_bears_its_documented_name() {
+        let metrics = Metrics::new();
+        let org = OrgName::parse("acme").expect("a name");
+        let provider = ProviderName::parse("claude").expect("a name");
+        let second = Duration::from_secs(1);
+        metrics.answered(Some(&org), "briefing", "ok", second, second);
+        metrics.upstream(&provider, "ok", second);
+        let usage = Usage {
+            input_tokens: 5,
+            ..Usage::default()
+        };
+        metrics.used(&org, &usage, Money::micros(10));
+        metrics.cache(CacheResult::Hit);
+        metrics.limited(&org, "calls_in_flight");
+        metrics.retried();
+        metrics.breaker(&provider, true);
+        let page = metrics.page();
+        for line in [
+            r#"belay_requests_total{org="acme",task="briefing",outcome="ok"} 1"#,
+            "belay_request_seconds_count 1",
+            "belay_overhead_seconds_count 1",
+            r#"belay_upstream_seconds_count{provider="claude",outcome="ok"} 1"#,
+            r#"belay_tokens_total{org="acme",kind="input"} 5"#,
+            r#"belay_cost_usd_total{org="acme"} 0.00001"#,
+            r#"belay_cache_total{result="hit"} 1"#,
+            r#"belay_limited_total{org="acme",limit="calls_in_flight"} 1"#,
+            "belay_retries_total 1",
+            r#"belay_breaker_open{provider="claude"} 1"#,
+            "belay_reserved_tokens 0",
+            "belay_config_reload_failed 0",
+        ] {
+            assert!(page.contains(line), "no {line} in\n{page}");
+        }
+    }
+}

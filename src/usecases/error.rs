@@ -1,0 +1,151 @@
+//! What a caller can be told instead of an answer: one variant for each thing that it would do differently.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Alias, Money};
+use crate::engine::dispatch;
+use crate::engine::limits::{LimitName, Refusal};
+use crate::providers::{self, Fault};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The caller names a model that its org does not have.
+    #[error("model {named} is not one of {known}")]
+    UnknownModel {
+        /// What was asked for.
+        named: Alias,
+        /// The aliases that the org has, as a list.
+        known: String,
+    },
+    /// A limit of the org, or of the user, is used up.
+    #[error("{limit} is used up")]
+    Limited {
+        /// Which limit.
+        limit: LimitName,
+        /// Its size, where it is money.
+        budget: Option<Money>,
+        /// After this the same call may be let in.
+        retry_in: Duration,
+    },
+    /// The call alone needs more than the whole limit.
+    #[error("one call needs {need}, and {limit} is {maximum}")]
+    OverLimit {
+        /// Which limit.
+        limit: LimitName,
+        /// What the call needs.
+        need: String,
+        /// What there is.
+        maximum: String,
+    },
+    /// No answer in time. What is under way goes on; a repeat may find it in the cache.
+    #[error("no answer before the deadline")]
+    Late,
+    /// The caller wants only what is cached, and nothing is.
+    #[error("no answer is cached, and only a cached one was asked for")]
+    NotCached,
+    /// The model refused.
+    #[error("the model refused to answer")]
+    ModelRefused,
+    /// The model's answer broke its schema, also when asked again.
+    #[error("the model's answer does not have the asked-for form")]
+    AnswerInvalid,
+    /// The model ran out of tokens, also with twice the room.
+    #[error("the model ran out of room before its answer was whole")]
+    AnswerCut,
+    /// The providers have no room: a later call may find some.
+    #[error("every route to the model is overloaded or resting")]
+    Overloaded {
+        /// After this it may be tried again.
+        retry_in: Duration,
+    },
+    /// A provider rejected our request or our account.
+    #[error("the provider rejected the request")]
+    UpstreamRefused(#[source] Arc<providers::Error>),
+    /// Every route failed.
+    #[error("every route to the model failed")]
+    UpstreamFailed(#[source] Arc<providers::Error>),
+    /// The same idempotency key came with another body.
+    #[error("the idempotency key was used with another body")]
+    IdempotencyMismatch,
+    /// A defect of ours.
+    #[error("something went wrong inside the gateway")]
+    Internal,
+}
+
+/// How long to stay away where nobody says.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+impl Error {
+    /// Whether the same call may succeed later, so that its idempotency key is free again.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::UnknownModel { .. }
+            | Self::OverLimit { .. }
+            | Self::NotCached
+            | Self::ModelRefused
+            | Self::UpstreamRefused(_)
+            | Self::IdempotencyMismatch => false,
+            Self::Limited { .. }
+            | Self::Late
+            | Self::AnswerInvalid
+            | Self::AnswerCut
+            | Self::Overloaded { .. }
+            | Self::UpstreamFailed(_)
+            | Self::Internal => true,
+        }
+    }
+
+    /// Whether a repeat with the same idempotency key is told this again: only what was paid for and will not change.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::ModelRefused)
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Spent {
+                limit,
+                budget,
+                retry_in,
+            } => Self::Limited {
+                limit,
+                budget,
+                retry_in,
+            },
+            Refusal::OverLimit {
+                limit,
+                need,
+                maximum,
+            } => Self::OverLimit {
+                limit,
+                need,
+                maximum,
+            },
+            Refusal::Late => Self::Late,
+        }
+    }
+}
+
+impl From<dispatch::Error> for Error {
+    fn from(error: dispatch::Error) -> Self {
+        match error {
+            dispatch::Error::Refused(refusal) => refusal.into(),
+            dispatch::Error::Late => Self::Late,
+            dispatch::Error::Resting { retry_in } => Self::Overloaded { retry_in },
+            dispatch::Error::Upstream(error) => match error.fault {
+                Fault::RateLimited | Fault::Overloaded(_) => Self::Overloaded {
+                    retry_in: error.retry_after.unwrap_or(A_MOMENT),
+                },
+                Fault::Denied(_) | Fault::Rejected(_) => Self::UpstreamRefused(Arc::new(error)),
+                Fault::Unreachable
+                | Fault::Cut
+                | Fault::Hung
+                | Fault::Malformed
+                | Fault::Failed(_) => Self::UpstreamFailed(Arc::new(error)),
+            },
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! Forgets what is known of a record.
+
+use std::sync::Arc;
+
+use crate::domain::{Caller, SalesforceId};
+use crate::engine::cache::Cache;
+use crate::engine::limits::Limits;
+
+use super::{Answer, Error};
+
+/// Forgets cached answers about a record, of the caller's org only.
+#[derive(Clone)]
+pub struct Forget {
+    cache: Arc<Cache<Arc<Answer>>>,
+    limits: Arc<Limits>,
+}
+
+impl Forget {
+    /// Forgets in `cache`.
+    pub fn new(cache: Arc<Cache<Arc<Answer>>>, limits: Arc<Limits>) -> Self {
+        Self { cache, limits }
+    }
+
+    /// Forgets every answer that speaks of `record`, those still being made included.
+    ///
+    /// # Errors
+    /// Where the org's calls a minute are used up.
+    pub fn run(&self, caller: &Caller, record: SalesforceId) -> Result<(), Error> {
+        self.limits.admit_request(caller)?;
+        self.cache.forget(caller.org.id, record);
+        Ok(())
+    }
+}

@@ -1,0 +1,18 @@
+//! What the gateway does for a caller: one file a verb.
+//!
+//! A use case never learns which door opened. It is given a caller, what it asks for and by when, and tells the story
+//! of the hot path a line a step; how each step works stands in the rooms below.
+
+pub mod answer;
+pub mod error;
+pub mod forget;
+pub mod read_allowances;
+pub mod run_bulk;
+pub mod run_task;
+
+pub use answer::{Answer, Asked, Told, Via};
+pub use error::Error;
+pub use forget::Forget;
+pub use read_allowances::ReadAllowances;
+pub use run_bulk::RunBulk;
+pub use run_task::RunTask;
