@@ -78,7 +78,7 @@ impl Record {
 
     pub(super) fn collect_ids(&self, ids: &mut BTreeSet<SalesforceId>) {
         ids.extend(self.id);
-
+        ids.extend(self.url_id);
         for (name, value) in &self.fields {
             value.collect_ids(name, ids);
         }

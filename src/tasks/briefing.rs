@@ -1,18 +1,18 @@
 //! The task `briefing`: an Opportunity in, one page for its rep out.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::headings::{Headings, headings};
 use super::page::Page;
 use super::rehearsal;
 use super::shape::Shape;
-use super::task::{Own, Task};
+use super::task::{Fields, Own, Task, members_of};
 use crate::domain::TaskName;
 use crate::privacy::grounding::Said;
 use crate::salesforce::Source;
@@ -84,9 +84,8 @@ pub enum Severity {
 #[derive(Debug)]
 pub(super) struct BriefingTask;
 
-impl Briefing {
-    /// The briefing as readable text, at most 32,000 characters: headings in `language` where they are known.
-    pub(super) fn text(&self, language: Option<&str>) -> String {
+impl Fields for Briefing {
+    fn text(&self, language: Option<&str>) -> String {
         let headings = headings(language);
         Page::default()
             .line(&self.headline)
@@ -100,8 +99,7 @@ impl Briefing {
             .text()
     }
 
-    /// Everything that the briefing says.
-    pub(super) fn said(&self) -> Vec<Said<'_>> {
+    fn said(&self) -> Vec<Said<'_>> {
         let opening = [&self.headline, &self.deal_context];
         let risks = self
             .risk_factors
@@ -114,6 +112,10 @@ impl Briefing {
             .chain(&self.next_steps)
             .map(|text| Said::Text(text))
             .collect()
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        members_of(self)
     }
 }
 
@@ -164,7 +166,7 @@ impl Task for BriefingTask {
     }
 
     fn read(&self, draft: Value) -> Result<Own, serde_json::Error> {
-        serde_json::from_value(draft).map(Own::Briefing)
+        Ok(Arc::new(serde_json::from_value::<Briefing>(draft)?))
     }
 }
 
@@ -263,7 +265,10 @@ mod tests {
         let draft = serde_json::to_value(briefing()).unwrap();
 
         assert_eq!(SHAPE.check(&draft), Ok(()));
-        assert_eq!(BriefingTask.read(draft).unwrap(), Own::Briefing(briefing()));
+        assert_eq!(
+            BriefingTask.read(draft).unwrap().members(),
+            briefing().members()
+        );
     }
 
     #[test]

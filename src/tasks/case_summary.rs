@@ -1,18 +1,18 @@
 //! The task `case-summary`: a Case with its comment thread in, three paragraphs for the next agent out.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::headings::{Headings, headings};
 use super::page::Page;
 use super::rehearsal;
 use super::shape::Shape;
-use super::task::{Own, Task};
+use super::task::{Fields, Own, Task, members_of};
 use crate::domain::TaskName;
 use crate::privacy::grounding::Said;
 use crate::salesforce::Source;
@@ -72,9 +72,8 @@ pub enum Sentiment {
 #[derive(Debug)]
 pub(super) struct CaseSummaryTask;
 
-impl CaseSummary {
-    /// The summary as readable text, at most 32,000 characters: headings in `language` where they are known.
-    pub(super) fn text(&self, language: Option<&str>) -> String {
+impl Fields for CaseSummary {
+    fn text(&self, language: Option<&str>) -> String {
         let headings = headings(language);
         Page::default()
             .section(headings.situation, &self.situation)
@@ -85,13 +84,16 @@ impl CaseSummary {
             .text()
     }
 
-    /// Everything that the summary says.
-    pub(super) fn said(&self) -> Vec<Said<'_>> {
+    fn said(&self) -> Vec<Said<'_>> {
         [&self.situation, &self.history, &self.next_step]
             .into_iter()
             .chain(&self.open_questions)
             .map(|text| Said::Text(text))
             .collect()
+    }
+
+    fn members(&self) -> Map<String, Value> {
+        members_of(self)
     }
 }
 
@@ -138,7 +140,7 @@ impl Task for CaseSummaryTask {
     }
 
     fn read(&self, draft: Value) -> Result<Own, serde_json::Error> {
-        serde_json::from_value(draft).map(Own::CaseSummary)
+        Ok(Arc::new(serde_json::from_value::<CaseSummary>(draft)?))
     }
 }
 
@@ -193,8 +195,8 @@ mod tests {
 
         assert_eq!(SHAPE.check(&draft), Ok(()));
         assert_eq!(
-            CaseSummaryTask.read(draft).unwrap(),
-            Own::CaseSummary(summary())
+            CaseSummaryTask.read(draft).unwrap().members(),
+            summary().members()
         );
     }
 

@@ -30,7 +30,7 @@ pub use briefing::{Briefing, RiskFactor, Severity};
 pub use case_summary::{CaseSummary, Sentiment};
 pub use question::user_message;
 pub use shape::Shape;
-pub use task::{Own, Task};
+pub use task::{Fields, Own, Task};
 
 use crate::domain::TaskName;
 

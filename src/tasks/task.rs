@@ -1,11 +1,12 @@
 //! What every task is to the rest of the house.
 
+use std::fmt;
+use std::sync::Arc;
+
 use jiff::civil::Date;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::briefing::Briefing;
-use super::case_summary::CaseSummary;
 use super::shape::Shape;
 use crate::domain::TaskName;
 use crate::privacy::grounding::Said;
@@ -43,29 +44,25 @@ pub trait Task: Send + Sync {
 }
 
 /// The fields that only one task's answer has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Own {
-    /// Of a briefing.
-    Briefing(Briefing),
-    /// Of a case summary.
-    CaseSummary(CaseSummary),
-}
-
-impl Own {
+pub trait Fields: fmt::Debug + Send + Sync {
     /// The whole answer as readable text, at most 32,000 characters: headings in `language` where they are known.
-    pub fn text(&self, language: Option<&str>) -> String {
-        match self {
-            Self::Briefing(own) => own.text(language),
-            Self::CaseSummary(own) => own.text(language),
-        }
-    }
+    fn text(&self, language: Option<&str>) -> String;
 
     /// Everything that the answer says, for the grounding check.
-    pub fn said(&self) -> Vec<Said<'_>> {
-        match self {
-            Self::Briefing(own) => own.said(),
-            Self::CaseSummary(own) => own.said(),
-        }
+    fn said(&self) -> Vec<Said<'_>>;
+
+    /// The fields by their names on the wire.
+    fn members(&self) -> Map<String, Value>;
+}
+
+/// One answer's own fields, shared by everybody who is told them.
+pub type Own = Arc<dyn Fields>;
+
+/// The members of a type that is written as an object.
+pub(super) fn members_of<T: Serialize>(own: &T) -> Map<String, Value> {
+    match serde_json::to_value(own) {
+        Ok(Value::Object(members)) => members,
+        // A struct of texts, lists and enums is always written as an object.
+        Ok(_) | Err(_) => Map::new(),
     }
 }

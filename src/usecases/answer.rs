@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::domain::{Alias, IdempotencyKey, ModelId, Money, ProviderName, RequestId, Usage};
 use crate::engine::idempotency::BodyHash;
 use crate::salesforce::Source;
@@ -56,7 +58,7 @@ pub struct Repeat {
 }
 
 /// A task's answer, as it is cached.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// The answer's own id.
     pub id: String,
@@ -130,7 +132,7 @@ pub enum Via {
 impl Answer {
     /// The size of it in memory, about.
     pub fn bytes(&self) -> u32 {
-        let own = serde_json::to_string(&self.own).map_or(0, |own| own.len());
+        let own = Value::Object(self.own.members()).to_string().len();
         let lists: usize = self.ungrounded.iter().map(String::len).sum();
         u32::try_from(1_024 + self.text.len() + own + lists).unwrap_or(u32::MAX)
     }

@@ -58,13 +58,13 @@ impl Turnstile {
 
     /// Takes a place at the end of `lane`; `None` where the lane is full.
     pub fn join(&mut self, lane: Lane, ledger: &Arc<Ledger>) -> Option<Place> {
-        let line = &mut self.lanes[lane as usize];
-        if line.len() >= WAITING {
+        let queue = &mut self.lanes[lane as usize];
+        if queue.len() >= WAITING {
             return None;
         }
         let (number, bell) = (self.next_number, Arc::new(Notify::new()));
         self.next_number += 1;
-        line.push_back(Ticket {
+        queue.push_back(Ticket {
             number,
             bell: Arc::clone(&bell),
         });

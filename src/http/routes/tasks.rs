@@ -9,7 +9,7 @@ use axum::response::Response;
 use http::header::CONTENT_TYPE;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::wire::{self, TaskAnswer, TaskRequest};
@@ -58,7 +58,7 @@ pub struct BulkResult {
     /// Its answer, where the status is 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
-    answer: Option<TaskAnswer<tasks::Own>>,
+    answer: Option<TaskAnswer<Map<String, Value>>>,
     /// Its problem, where it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WireProblem>,

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::domain::{Caller, Scope};
@@ -46,9 +46,11 @@ pub struct WireAllowance {
     name: String,
     /// Its size; US dollars where it is a budget.
     #[schema(example = 600)]
+    #[serde(serialize_with = "plainly")]
     maximum: f64,
     /// What is left.
     #[schema(example = 588)]
+    #[serde(serialize_with = "plainly")]
     remaining: f64,
     /// Milliseconds until it is whole again; null where that hangs on calls under way.
     #[schema(example = 1200)]
@@ -92,5 +94,19 @@ impl From<&Allowance> for WireAllowance {
                 .resets_in
                 .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
         }
+    }
+}
+
+/// Whole numbers without a fraction: `600`, and `49.99` where it is money.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "limits are far below 2^53, and serde hands out references"
+)]
+fn plainly<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 {
+        serializer.serialize_i64(*number as i64)
+    } else {
+        serializer.serialize_f64(*number)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
@@ -11,7 +11,7 @@ use crate::domain::{Alias, Money, Usage};
 use crate::http::call::Call;
 use crate::http::extract::Wishes;
 use crate::salesforce::{Fault, Record, Source};
-use crate::tasks::{Own, Task};
+use crate::tasks::Task;
 use crate::usecases::answer::{Asked, Caching, Repeat};
 use crate::usecases::{Told, Via};
 
@@ -264,7 +264,7 @@ impl RelatedRecords {
     }
 }
 
-impl TaskAnswer<Own> {
+impl TaskAnswer<Map<String, Value>> {
     /// What a caller is told.
     pub fn new(told: &Told, omit_text: bool) -> Self {
         let answer = &told.answer;
@@ -273,7 +273,7 @@ impl TaskAnswer<Own> {
             task: answer.task,
             record_id: answer.record_id.clone(),
             text: (!omit_text).then(|| answer.text.clone()),
-            own: answer.own.clone(),
+            own: answer.own.members(),
             ungrounded: answer.ungrounded.clone(),
             masked_fields: answer.masked_fields,
             input_truncated: answer.input_truncated,
