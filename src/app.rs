@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 
 use crate::config::Settings;
@@ -22,6 +23,7 @@ use crate::http::router::{AdminState, HttpState};
 use crate::http::{self, server};
 use crate::identity::Directory;
 use crate::lifecycle::{self, Lifecycle};
+use crate::privacy::grounding::{Known, Said};
 use crate::providers;
 use crate::telemetry::Metrics;
 use crate::usecases::run_task::Parts;
@@ -77,6 +79,9 @@ impl App {
     /// Where a provider's HTTP client cannot be made.
     pub fn build(settings: Settings, world: World) -> anyhow::Result<Self> {
         let World { clock, entropy } = world;
+        // Loads its lists and expressions now, so that the first caller does not wait for them.
+        let _nothing = Known::new([""], "", clock.timestamp().to_zoned(TimeZone::UTC).date())
+            .ungrounded(&[Said::Text("Jens Albrecht, $1, 1 May")]);
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Lifecycle::default();
         let limits = Arc::new(Limits::new(Arc::clone(&clock), Arc::clone(&metrics)));
