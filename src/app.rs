@@ -18,8 +18,9 @@ use crate::engine::idempotency::Idempotency;
 use crate::engine::limits::Limits;
 use crate::engine::slots::Slots;
 use crate::http::layers::{Door, ROOM};
-use crate::http::openapi::{BodySchemas, Documents};
-use crate::http::router::{AdminState, HttpState};
+use crate::http::openapi::{self, Documents};
+use crate::http::router::{self, AdminState, HttpState};
+use crate::http::validate::BodySchemas;
 use crate::http::{self, server};
 use crate::identity::Directory;
 use crate::lifecycle::{self, Lifecycle};
@@ -122,8 +123,11 @@ impl App {
             allowances: ReadAllowances::new(limits),
             directory: Arc::new(Directory::new(settings.tenants.clone())),
             settings: Arc::new(settings.server.clone()),
-            schemas: Arc::new(BodySchemas::new()),
-            documents: Arc::new(Documents::new(settings.server.public_url.as_ref())),
+            schemas: Arc::new(BodySchemas::of(&openapi::document(router::documentation()))),
+            documents: Arc::new(Documents::new(
+                router::documentation(),
+                settings.server.public_url.as_ref(),
+            )),
         };
         Ok(Self {
             settings,

@@ -4,10 +4,11 @@ use url::Url;
 
 use super::Reader;
 use crate::http::openapi::Documents;
+use crate::http::router;
 
 /// Prints the document for `reader`.
 pub fn run(reader: Option<Reader>, public_url: Option<&Url>) {
-    let documents = Documents::new(public_url);
+    let documents = Documents::new(router::documentation(), public_url);
     match reader {
         None => print!("{}", documents.openapi),
         Some(Reader::Salesforce) => print!("{}", documents.salesforce),

@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use utoipa::IntoParams;
 
 use super::call::Call;
 use super::problem::{Code, Problem};
@@ -29,6 +30,33 @@ pub struct Patient(pub Deadline);
 
 /// A JSON body: its bytes, read whole, in time, within bounds, and known to be UTF-8.
 pub struct JsonBody(pub Bytes);
+
+/// What a call may say in its headers, beside its credential.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(
+    dead_code,
+    reason = "shown in the document; read by the extractors below"
+)]
+pub struct TaskHeaders {
+    /// The caller's patience in seconds, as `wait=25`: the answer comes before it ends. At most 110, which is also the default.
+    #[param(rename = "Prefer", required = false, example = "wait=25")]
+    prefer: String,
+    /// Known again for 24 hours: a repeat with the same key and body gets the first final answer and costs nothing.
+    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
+    idempotency_key: String,
+    /// `no-store`, `no-cache`, `only-if-cached` or `max-age=N`, as RFC 9111 says of requests.
+    #[param(rename = "Cache-Control", required = false)]
+    cache_control: String,
+    /// The most bytes that the answer may have; longer texts are cut and the answer says `truncated`.
+    #[param(
+        rename = "Belay-Max-Response-Bytes",
+        required = false,
+        minimum = 1000,
+        maximum = 5_000_000
+    )]
+    max_response_bytes: u32,
+}
 
 /// What the request's headers say of caching, repeats and the answer's size.
 #[derive(Debug, Clone)]

@@ -18,7 +18,7 @@ pub mod router;
 mod routes;
 pub mod server;
 pub mod settings;
-mod validate;
+pub mod validate;
 
 pub use problem::{Code, Problem};
 pub use router::{HttpState, admin, public};

@@ -10,10 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::layers::{self, Door};
-use super::openapi::{BodySchemas, Documents};
+use super::openapi::Documents;
 use super::problem::{Code, Problem};
 use super::routes::{admin, cache, docs, health, tasks, whoami};
 use super::settings::Settings;
+use super::validate::BodySchemas;
 use crate::domain::TaskName;
 use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
@@ -50,8 +51,13 @@ pub struct AdminState {
     pub lifecycle: Lifecycle,
 }
 
+/// What the documented routes say of themselves.
+pub fn documentation() -> utoipa::openapi::OpenApi {
+    documented().into_openapi()
+}
+
 /// The routes that the OpenAPI document shows.
-pub fn documented() -> OpenApiRouter<HttpState> {
+fn documented() -> OpenApiRouter<HttpState> {
     OpenApiRouter::new()
         .routes(routes!(tasks::briefing))
         .routes(routes!(tasks::briefing_bulk))

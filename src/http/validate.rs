@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 use crate::salesforce::Fault;
 use crate::tasks::violation;
 
+/// What bodies are checked against.
+pub struct BodySchemas {
+    /// A task's request.
+    pub task: BodySchema,
+}
+
 /// The compiled schema of one kind of body.
 pub struct BodySchema {
     validator: Validator,
@@ -19,6 +25,15 @@ pub struct BodySchema {
 
 /// As many faults as one problem names.
 const FAULTS: usize = 50;
+
+impl BodySchemas {
+    /// Compiles the schemas of an OpenAPI 3.1 `document`.
+    pub fn of(document: &Value) -> Self {
+        Self {
+            task: BodySchema::of(document, "TaskRequest"),
+        }
+    }
+}
 
 impl BodySchema {
     /// The schema `name` among the components of an OpenAPI 3.1 `document`.

@@ -16,11 +16,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use url::Url;
-use utoipa::{IntoParams, OpenApi};
+use utoipa::OpenApi;
 
 use super::problem::{Code, WireProblem};
-use super::router;
-use super::validate::BodySchema;
 
 /// The two documents, as they are served and committed.
 pub struct Documents {
@@ -28,36 +26,6 @@ pub struct Documents {
     pub openapi: String,
     /// OpenAPI 3.0.3, the tasks only, for External Services.
     pub salesforce: String,
-}
-
-/// What bodies are checked against.
-pub struct BodySchemas {
-    /// A task's request.
-    pub task: BodySchema,
-}
-
-/// What a call may say in its headers, beside its credential.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "shown in the document; read by the extractors")]
-pub struct TaskHeaders {
-    /// The caller's patience in seconds, as `wait=25`: the answer comes before it ends. At most 110, which is also the default.
-    #[param(rename = "Prefer", required = false, example = "wait=25")]
-    prefer: String,
-    /// Known again for 24 hours: a repeat with the same key and body gets the first final answer and costs nothing.
-    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
-    idempotency_key: String,
-    /// `no-store`, `no-cache`, `only-if-cached` or `max-age=N`, as RFC 9111 says of requests.
-    #[param(rename = "Cache-Control", required = false)]
-    cache_control: String,
-    /// The most bytes that the answer may have; longer texts are cut and the answer says `truncated`.
-    #[param(
-        rename = "Belay-Max-Response-Bytes",
-        required = false,
-        minimum = 1000,
-        maximum = 5_000_000
-    )]
-    max_response_bytes: u32,
 }
 
 #[derive(OpenApi)]
@@ -81,10 +49,10 @@ const TASKS: [&str; 2] = ["Briefing", "CaseSummary"];
 const PLACEHOLDER: &str = "https://belay.example.com";
 
 impl Documents {
-    /// Both documents of a gateway that its callers know by `public_url`.
-    pub fn new(public_url: Option<&Url>) -> Self {
+    /// Both documents of the routes in `api`, for a gateway that its callers know by `public_url`.
+    pub fn new(api: utoipa::openapi::OpenApi, public_url: Option<&Url>) -> Self {
         let url = public_url.map(|url| url.as_str().trim_end_matches('/'));
-        let mut openapi = document();
+        let mut openapi = document(api);
         openapi["servers"] = json!([{"url": url.unwrap_or("/")}]);
         let mut flat = salesforce::for_salesforce(&openapi);
         flat["servers"] = json!([{"url": url.unwrap_or(PLACEHOLDER)}]);
@@ -95,32 +63,20 @@ impl Documents {
     }
 }
 
-impl BodySchemas {
-    /// Compiles the schemas of the 3.1 document.
-    pub fn new() -> Self {
-        Self {
-            task: BodySchema::of(&document(), "TaskRequest"),
-        }
-    }
-}
-
-impl Default for BodySchemas {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 fn written(document: &Value) -> String {
     let mut text = serde_json::to_string_pretty(document).expect("a document is plain data");
     text.push('\n');
     text
 }
 
-/// The 3.1 document, without servers.
-fn document() -> Value {
-    let mut api = Document::openapi();
-    api.merge(router::documented().into_openapi());
-    let mut document = serde_json::to_value(api).expect("a document is plain data");
+/// The 3.1 document of the routes in `api`, without servers.
+///
+/// # Panics
+/// Never: a document is plain data.
+pub fn document(api: utoipa::openapi::OpenApi) -> Value {
+    let mut whole = Document::openapi();
+    whole.merge(api);
+    let mut document = serde_json::to_value(whole).expect("a document is plain data");
     document["components"]["securitySchemes"] = json!({
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key"},
         "basic": {"type": "http", "scheme": "basic", "description": "The credential's id and its API key"},

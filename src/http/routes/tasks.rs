@@ -18,8 +18,8 @@ use crate::engine::limits::Lane;
 use crate::http::call::Call;
 use crate::http::extract::{ForTasks, JsonBody, Patient, Wishes};
 use crate::http::fit;
-use crate::http::openapi::BodySchemas;
 use crate::http::problem::{Problem, WireProblem};
+use crate::http::validate::BodySchemas;
 use crate::salesforce::Fault;
 use crate::tasks::{self, Briefing, CaseSummary, Task};
 use crate::usecases::answer::Asked;
@@ -81,7 +81,7 @@ macro_rules! task {
         $(#[$one_doc])*
         #[utoipa::path(
             post, path = $path, tag = "tasks",
-            params(crate::http::openapi::TaskHeaders),
+            params(crate::http::extract::TaskHeaders),
             request_body = TaskRequest,
             responses((status = 200, description = "The answer", body = TaskAnswer<$answer>)),
         )]
@@ -97,7 +97,7 @@ macro_rules! task {
         $(#[$bulk_doc])*
         #[utoipa::path(
             post, path = $bulk_path, tag = "tasks",
-            params(crate::http::openapi::TaskHeaders),
+            params(crate::http::extract::TaskHeaders),
             request_body = BulkRequest,
             responses((status = 200, description = "One outcome for each item, in their order",
                        body = BulkAnswer)),
