@@ -31,6 +31,7 @@ pub async fn run(path: Option<PathBuf>) -> anyhow::Result<ExitCode> {
         .variable("BELAY_LOG")
         .unwrap_or_else(|| "info".to_owned());
     logs::init(settings.logs, &filter);
+    logs::tell_panics_by_their_place();
 
     let listeners = Listeners {
         public: bind(settings.server.bind, "server.bind").await?,

@@ -14,6 +14,14 @@ pub enum Settings {
     Pretty,
 }
 
+/// A panic is told by its place alone, as a log line: its message may quote the text that it stumbled over.
+pub fn tell_panics_by_their_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "a defect: the code panicked");
+    }));
+}
+
 /// Sends log lines to standard error from now on; does nothing where a subscriber stands already.
 ///
 /// `filter` is a `tracing` filter such as `info` or `belay=debug`.
