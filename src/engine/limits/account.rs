@@ -225,9 +225,10 @@ impl Accounts {
         }
     }
 
-    /// Whether anything under way may still give something back.
+    /// Whether anything reserved may still give tokens or money back. A call between two attempts holds nothing but its
+    /// slot, so it waits for others only.
     pub fn may_be_given_back(&self) -> bool {
-        self.held > 0 || self.org.in_flight > 0
+        self.held > 0
     }
 
     /// Every limit that is set, with what is left of it.

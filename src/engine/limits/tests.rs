@@ -218,6 +218,34 @@ async fn a_call_that_only_fits_later_waits_for_what_is_given_back() {
     assert_eq!(Instant::now() - begun, Duration::from_secs(3));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_further_attempt_that_the_budget_has_no_room_for_is_refused_at_once() {
+    let caps = Caps {
+        budget_per_day: Some(Money::micros(1_000)),
+        ..in_flight(5)
+    };
+    let (limits, caller) = (limits(), caller(caps));
+    let first = reserve(&limits, &caller, Lane::Single, need(600), 30);
+    let (_slot, lost) = first.await.expect("room");
+    drop(lost);
+    let begun = Instant::now();
+    let again = Need {
+        slot: false,
+        ..need(600)
+    };
+    let refused = reserve(&limits, &caller, Lane::Again, again, 30)
+        .await
+        .err();
+    assert!(matches!(
+        refused,
+        Some(Refusal::Spent {
+            limit: LimitName::BudgetPerDay,
+            ..
+        })
+    ));
+    assert_eq!(Instant::now(), begun);
+}
+
 /// One call of the property test: when it comes, what it reserves, what it costs (never more), how long it takes, and
 /// whether its cost is ever told.
 #[derive(Debug, Clone, Copy)]
