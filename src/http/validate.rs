@@ -4,8 +4,8 @@
 //! One source of truth: what the document says is what is checked, with the names of the wire. A fault names the rule and
 //! never the value.
 
-use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Value, json};
 
 use crate::salesforce::Fault;
@@ -61,12 +61,24 @@ impl BodySchema {
     pub fn check(&self, body: &Value, at: &str) -> Result<(), Vec<Fault>> {
         let mut faults = Vec::new();
         for error in self.validator.iter_errors(body).take(FAULTS) {
-            let here = format!("{at}{}", error.instance_path().as_str());
-            if let ValidationErrorKind::AdditionalProperties { unexpected } = error.kind() {
-                let whole = error.instance_path().as_str().is_empty();
+            self.tell(&error, at, &mut faults);
+        }
+        faults.truncate(FAULTS);
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn tell(&self, error: &ValidationError<'_>, at: &str, faults: &mut Vec<Fault>) {
+        let place = error.instance_path().as_str();
+        let here = format!("{at}{place}");
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected } => {
                 faults.extend(unexpected.iter().map(|name| Fault {
                     pointer: format!("{here}/{}", shown(name)),
-                    detail: if whole {
+                    detail: if place.is_empty() {
                         format!(
                             "is not a member of this request; it has {}",
                             self.members.join(", ")
@@ -75,25 +87,43 @@ impl BodySchema {
                         "is not a member here".to_owned()
                     },
                 }));
-            } else {
-                faults.push(match violation::rule(error.kind()) {
-                    violation::Rule::Missing(name) => Fault {
-                        pointer: format!("{here}/{name}"),
-                        detail: "is missing".to_owned(),
-                    },
-                    violation::Rule::Broken(detail) => Fault {
-                        pointer: here,
-                        detail,
-                    },
-                });
             }
-        }
-        if faults.is_empty() {
-            Ok(())
-        } else {
-            Err(faults)
+            // A member that may be null is a union of something and null; what is wrong is wrong with the something.
+            ValidationErrorKind::OneOfNotValid { context } => {
+                for error in meant(context, place) {
+                    self.tell(error, at, faults);
+                }
+            }
+            kind => faults.push(match violation::rule(kind) {
+                violation::Rule::Missing(name) => Fault {
+                    pointer: format!("{here}/{name}"),
+                    detail: "is missing".to_owned(),
+                },
+                violation::Rule::Broken(detail) => Fault {
+                    pointer: here,
+                    detail,
+                },
+            }),
         }
     }
+}
+
+/// What is wrong by the branch of a union that the value at `place` was meant for: the one whose type it has, else the
+/// first.
+fn meant<'a>(
+    branches: &'a [Vec<ValidationError<'static>>],
+    place: &str,
+) -> &'a [ValidationError<'static>] {
+    let has_its_type = |branch: &&Vec<ValidationError<'static>>| {
+        !branch.iter().any(|error| {
+            matches!(error.kind(), ValidationErrorKind::Type { .. })
+                && error.instance_path().as_str() == place
+        })
+    };
+    let mut all = branches.iter();
+    all.find(has_its_type)
+        .or(branches.first())
+        .map_or(&[], Vec::as_slice)
 }
 
 /// A member's name as a JSON pointer has it, short enough to be told.
