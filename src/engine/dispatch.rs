@@ -14,7 +14,7 @@ use super::flight::Patience;
 use super::limits::{Hold, Lane, Limits, Need, Refusal, Slot};
 use super::retry::{self, RetryBudget};
 use super::slots::Slots;
-use crate::domain::{Caller, Clock, Entropy, Money, ProviderName, Route, Target, Usage};
+use crate::domain::{Caller, Clock, Entropy, Money, ProviderName, RequestId, Route, Target, Usage};
 use crate::providers::{self, Fault, Outgoing, Provider, Reply};
 use crate::telemetry::Metrics;
 
@@ -46,6 +46,8 @@ pub trait Question: Send + Sync {
 
 /// One call's way through its attempts: what it holds and what it has used so far.
 pub struct Turn {
+    /// The id of the call, for the log.
+    pub request_id: RequestId,
     /// Who asks.
     pub caller: Caller,
     /// How long somebody waits.
@@ -96,8 +98,9 @@ const BYTES_PER_TOKEN: u64 = 3;
 
 impl Turn {
     /// A call that has neither asked nor used anything yet.
-    pub fn new(caller: Caller, lane: Lane, patience: Patience) -> Self {
+    pub fn new(request_id: RequestId, caller: Caller, lane: Lane, patience: Patience) -> Self {
         Self {
+            request_id,
             caller,
             patience,
             lane,
@@ -203,7 +206,7 @@ impl Dispatch {
             }
             nth += 1;
             self.metrics.retried();
-            tracing::debug!(provider = %target.provider, fault = error.fault.as_str(), nth, "asking again");
+            tracing::debug!(request_id = %turn.request_id, provider = %target.provider, fault = error.fault.as_str(), nth, "asking again");
             tokio::time::sleep(wait).await;
         }
     }
@@ -240,6 +243,8 @@ impl Dispatch {
         self.settle(turn, target, hold, &answer);
         answer.map_err(|error| {
             tracing::warn!(
+                request_id = %turn.request_id,
+                org = %turn.caller.org.name,
                 provider = %target.provider,
                 model = %target.model,
                 fault = error.fault.as_str(),
@@ -290,6 +295,8 @@ impl Dispatch {
                 let cost = target.price.map_or(Money::ZERO, |price| price.of(usage));
                 if cost > hold.bound() && target.price.is_some() {
                     tracing::error!(
+                        request_id = %turn.request_id,
+                        org = %turn.caller.org.name,
                         provider = %target.provider,
                         model = %target.model,
                         "a call cost more than its bound; the price or the bound is wrong"

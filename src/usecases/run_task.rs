@@ -361,7 +361,8 @@ impl Flight {
                 }
                 Verdict::Refused => return Err(Error::ModelRefused),
                 Verdict::Broken { draft, violations } if !repaired && self.in_time() => {
-                    tracing::info!(task = %task.name(), ?violations, "asking again for the answer's form");
+                    let request_id = &self.asked.request_id;
+                    tracing::info!(%request_id, task = %task.name(), ?violations, "asking again for the answer's form");
                     repaired = true;
                     question.repair(draft, &violations);
                 }
@@ -439,7 +440,13 @@ impl Flight {
     }
 
     fn turn(&self) -> Turn {
-        Turn::new(self.caller.clone(), self.lane, self.patience.clone())
+        let request_id = self.asked.request_id.clone();
+        Turn::new(
+            request_id,
+            self.caller.clone(),
+            self.lane,
+            self.patience.clone(),
+        )
     }
 
     fn in_time(&self) -> bool {
