@@ -1,1 +1,25 @@
-//! Placeholder until the suite is in.
+//! The integration suite: the very app that ships, over real HTTP, before a scripted upstream.
+//!
+//! One binary, linked once; one file a theme. Every app listens on a port of its own, so nothing here depends on the
+//! order or the company in which it runs, and every wait is bounded, so what hangs fails.
+
+mod helpers;
+
+mod admin;
+mod answers;
+mod bad_input;
+mod budget;
+mod bulk;
+mod cache;
+mod commands;
+mod deadlines;
+mod headers;
+mod idempotency;
+mod identity;
+mod limits;
+mod logs;
+mod openapi;
+mod raw_http;
+mod reload;
+mod shutdown;
+mod upstream_faults;

@@ -1,0 +1,21 @@
+//! What the themes share: the app on port 0, a scripted upstream, orgs, records, and waits that end.
+
+pub mod app;
+pub mod call;
+pub mod clock;
+pub mod org;
+pub mod process;
+pub mod raw;
+pub mod record;
+pub mod reply;
+pub mod upstream;
+pub mod wait;
+
+pub use app::TestApp;
+pub use call::Answer;
+pub use clock::TestClock;
+pub use org::Config;
+pub use record::{case, opportunity, opportunity_named};
+pub use reply::Reply;
+pub use upstream::{Gate, Play, Upstream};
+pub use wait::{until, within};

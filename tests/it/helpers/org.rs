@@ -1,0 +1,154 @@
+//! The config of a test: two orgs, and as many upstreams as it needs.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+use std::io;
+use std::path::Path;
+
+use belay::config::{self, Settings, Surroundings};
+use belay::identity::KeyHash;
+
+use super::Upstream;
+
+/// Acme's key for the tasks.
+pub const KEY: &str = "belay_acme-for-flow";
+/// Acme's second key for the tasks, as during a rotation.
+pub const SECOND_KEY: &str = "belay_acme-for-flow-next";
+/// Acme's key that may not use the tasks.
+pub const MESSAGES_KEY: &str = "belay_acme-for-messages";
+/// Globex's key for the tasks.
+pub const OTHER_KEY: &str = "belay_globex-for-flow";
+/// Our own key at the upstream.
+pub const UPSTREAM_KEY: &str = "sk-ant-scripted-upstream";
+/// Acme's Salesforce id.
+pub const ACME: &str = "00D5f000000XyZaEAK";
+/// Globex's Salesforce id, in 15 characters.
+const GLOBEX: &str = "00D5f000000GbxQ";
+
+/// A config, line by line.
+#[derive(Clone)]
+pub struct Config {
+    server: BTreeMap<String, String>,
+    limits: BTreeMap<String, String>,
+    providers: String,
+    targets: Vec<String>,
+    more: String,
+}
+
+/// The surroundings of every test: our key, and nothing else.
+struct Around;
+
+impl Config {
+    /// Everything goes to `upstream`, and no limit is near.
+    pub fn to(upstream: &Upstream) -> Self {
+        Self::to_address(&upstream.address())
+    }
+
+    /// Everything goes to whatever listens at `address`.
+    pub fn to_address(address: &str) -> Self {
+        let bare = Self {
+            server: BTreeMap::new(),
+            limits: BTreeMap::new(),
+            providers: String::new(),
+            targets: Vec::new(),
+            more: String::new(),
+        };
+        bare.target("claude", address)
+            .limit("requests_per_minute", 100_000)
+            .limit("tokens_per_minute", 1_000_000_000)
+            .limit("calls_in_flight", 100)
+            .server("bind", r#""127.0.0.1:0""#)
+            .server("admin_bind", r#""127.0.0.1:0""#)
+    }
+
+    /// Where the first upstream fails, `upstream` is asked.
+    pub fn then(self, upstream: &Upstream) -> Self {
+        self.target("spare", &upstream.address())
+    }
+
+    /// A limit of both orgs.
+    pub fn limit(mut self, name: &str, value: impl Display) -> Self {
+        self.limits.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// A value of `[server]`, as TOML.
+    pub fn server(mut self, name: &str, value: impl Display) -> Self {
+        self.server.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Whole sections, as TOML.
+    pub fn more(mut self, text: &str) -> Self {
+        self.more.push_str(text);
+        self
+    }
+
+    /// The file.
+    pub fn text(&self) -> String {
+        let lines = |values: &BTreeMap<String, String>| {
+            values
+                .iter()
+                .fold(String::new(), |mut text, (name, value)| {
+                    let _ = writeln!(text, "{name} = {value}");
+                    text
+                })
+        };
+        let limits = lines(&self.limits);
+        let acme = [
+            credential("flow", KEY, "tasks"),
+            credential("flow-next", SECOND_KEY, "tasks"),
+            credential("relay", MESSAGES_KEY, "messages"),
+        ];
+        format!(
+            "[server]\n{server}\n\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{acme}[orgs.limits]\n{limits}\n\
+             [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{globex}[orgs.limits]\n{limits}\n\
+             {providers}\n[models.default]\ntargets = [{targets}]\n\
+             [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
+            server = lines(&self.server),
+            acme = acme.concat(),
+            globex = credential("flow", OTHER_KEY, "tasks"),
+            providers = self.providers,
+            targets = self.targets.join(", "),
+            more = self.more,
+        )
+    }
+
+    /// What the app is built from.
+    pub fn settings(&self) -> Settings {
+        config::read(&self.text(), &Around).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+    }
+
+    fn target(mut self, name: &str, address: &str) -> Self {
+        let _ = writeln!(
+            self.providers,
+            "[[providers]]\nname = \"{name}\"\nkind = \"anthropic\"\napi_key = \"env:UPSTREAM_KEY\"\nbase_url = \"{address}\""
+        );
+        self.targets.push(format!(
+            "{{ provider = \"{name}\", model = \"claude-sonnet-5-5\" }}"
+        ));
+        self
+    }
+}
+
+fn credential(id: &str, key: &str, scope: &str) -> String {
+    format!(
+        "[[orgs.credentials]]\nkind = \"api_key\"\nid = \"{id}\"\nsha256 = \"{hash}\"\nscopes = [\"{scope}\"]\n",
+        hash = KeyHash::of(key)
+    )
+}
+
+impl Surroundings for Around {
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "UPSTREAM_KEY").then(|| UPSTREAM_KEY.to_owned())
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    fn file(&self, _: &Path) -> io::Result<Vec<u8>> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+}

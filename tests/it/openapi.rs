@@ -1,0 +1,213 @@
+//! The documents: what is served is what is committed, and it is what the gateway does.
+
+use std::collections::BTreeSet;
+
+use belay::http::openapi::reserved_words::is_reserved;
+use serde_json::{Value, json};
+
+use crate::helpers::process::run;
+use crate::helpers::{Config, TestApp, Upstream, case, opportunity};
+
+const COMMITTED: &str = include_str!("../../openapi/openapi.json");
+const COMMITTED_FOR_SALESFORCE: &str = include_str!("../../openapi/openapi-salesforce.json");
+
+/// Every code of the contract with its status.
+const CODES: [(&str, u16); 26] = [
+    ("invalid-request", 400),
+    ("unauthenticated", 401),
+    ("token-expired", 401),
+    ("forbidden", 403),
+    ("not-found", 404),
+    ("method-not-allowed", 405),
+    ("request-timeout", 408),
+    ("too-large", 413),
+    ("unsupported-media-type", 415),
+    ("idempotency-mismatch", 422),
+    ("model-refused", 422),
+    ("over-limit", 422),
+    ("rate-limited", 429),
+    ("tokens-limited", 429),
+    ("budget-spent", 429),
+    ("too-many-in-flight", 429),
+    ("internal", 500),
+    ("upstream-refused", 502),
+    ("answer-invalid", 502),
+    ("answer-cut", 502),
+    ("upstream-failed", 502),
+    ("overloaded", 503),
+    ("draining", 503),
+    ("shared-store-down", 503),
+    ("deadline-passed", 504),
+    ("not-cached", 504),
+];
+
+fn document() -> Value {
+    serde_json::from_str(COMMITTED).expect("JSON")
+}
+
+async fn app() -> (TestApp, Upstream) {
+    let upstream = Upstream::good().await;
+    (TestApp::new(&Config::to(&upstream)).await, upstream)
+}
+
+#[tokio::test]
+async fn what_is_served_and_printed_is_what_is_committed() {
+    let (app, _upstream) = app().await;
+    let served = app.anonymous(reqwest::Method::GET, "/openapi.json");
+    assert_eq!(served.send().await.text(), COMMITTED);
+    let served = app.anonymous(reqwest::Method::GET, "/openapi-salesforce.json");
+    assert_eq!(served.send().await.text(), COMMITTED_FOR_SALESFORCE);
+
+    let printed = run(&["openapi"]).await;
+    assert_eq!(String::from_utf8_lossy(&printed.stdout), COMMITTED);
+    let printed = run(&["openapi", "--for", "salesforce"]).await;
+    let printed = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert_eq!(printed, COMMITTED_FOR_SALESFORCE);
+}
+
+#[tokio::test]
+async fn the_server_is_the_public_url_and_never_taken_from_a_request() {
+    let upstream = Upstream::good().await;
+    let config =
+        Config::to(&upstream).server("public_url", r#""https://belay.brackwater.example/""#);
+    let app = TestApp::new(&config).await;
+    for path in ["/openapi.json", "/openapi-salesforce.json"] {
+        let call = app
+            .get(path)
+            .header("x-forwarded-host", "elsewhere.example");
+        let body = call.send().await.expect_ok();
+        let expected = json!([{"url": "https://belay.brackwater.example"}]);
+        assert_eq!(body["servers"], expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_to_read_them_is_served_unless_it_is_switched_off() {
+    let (app, upstream) = app().await;
+    let page = app.anonymous(reqwest::Method::GET, "/docs").send().await;
+    assert_eq!(page.status, 200);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    assert!(page.header("content-security-policy").is_some());
+    assert!(page.text().contains(r#"href="openapi.json""#));
+
+    let config = Config::to(&upstream).server("docs", false);
+    let silent = TestApp::new(&config).await;
+    for path in ["/docs", "/openapi.json", "/openapi-salesforce.json"] {
+        silent
+            .get(path)
+            .send()
+            .await
+            .expect_problem(404, "not-found");
+    }
+}
+
+#[test]
+fn every_code_of_the_contract_is_listed_and_no_other() {
+    let document = document();
+    let listed: BTreeSet<&str> = document["components"]["schemas"]["Code"]["enum"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(listed, CODES.iter().map(|(code, _)| *code).collect());
+
+    let responses = &document["paths"]["/briefing"]["post"]["responses"];
+    for (code, status) in CODES {
+        let told = responses[status.to_string()]["description"]
+            .as_str()
+            .unwrap_or_default();
+        assert!(told.split(", ").any(|word| word == code), "{code}: {told}");
+    }
+}
+
+#[test]
+fn no_member_is_a_word_of_apex_or_looks_like_a_custom_field() {
+    for text in [COMMITTED, COMMITTED_FOR_SALESFORCE] {
+        let document: Value = serde_json::from_str(text).expect("JSON");
+        let schemas = document["components"]["schemas"]
+            .as_object()
+            .expect("schemas");
+        let mut members = BTreeSet::new();
+        for schema in schemas.values() {
+            collect(schema, &mut members);
+        }
+        assert!(members.len() > 40, "{members:?}");
+        for name in &members {
+            assert!(!is_reserved(name), "{name} is a word of Apex");
+            assert!(!name.ends_with('_') && !name.contains("__"), "{name}");
+        }
+    }
+    for word in [
+        "limit", "date", "from", "number", "currency", "object", "group", "set", "desc", "system",
+    ] {
+        assert!(is_reserved(word), "{word}");
+    }
+}
+
+/// The names of all properties in a schema, at any depth.
+fn collect(schema: &Value, names: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::Object(properties)) = members.get("properties") {
+                names.extend(properties.keys().cloned());
+            }
+            for (name, member) in members {
+                if !name.starts_with("example") {
+                    collect(member, names);
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, names)),
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn what_the_gateway_answers_is_what_the_document_says() {
+    let (app, _upstream) = app().await;
+    let document = document();
+    let valid = |schema: &str, body: &Value| {
+        let whole = json!({
+            "$ref": format!("#/components/schemas/{schema}"),
+            "components": document["components"],
+        });
+        let validator = jsonschema::draft202012::new(&whole).expect("a schema");
+        let faults: Vec<String> = validator
+            .iter_errors(body)
+            .map(|fault| fault.to_string())
+            .collect();
+        assert!(faults.is_empty(), "{schema}: {faults:?}");
+    };
+    valid(
+        "BriefingAnswer",
+        &app.brief(&opportunity()).send().await.expect_ok(),
+    );
+    let summary = app.post("/case-summary", &json!({"record": case()}));
+    valid("CaseSummaryAnswer", &summary.send().await.expect_ok());
+    let items = json!({"items": [{"record": opportunity()}, {}]});
+    let bulk = app.post("/briefing/bulk", &items);
+    valid("BriefingBulkAnswer", &bulk.send().await.expect_ok());
+    valid("WhoAmI", &app.get("/whoami").send().await.expect_ok());
+    valid("Health", &app.get("/healthz").send().await.expect_ok());
+    let refused = app.post("/briefing", &json!({})).send().await;
+    valid("Problem", &refused.expect_problem(400, "invalid-request"));
+}
+
+#[tokio::test]
+async fn the_examples_of_the_document_work_when_they_are_sent() {
+    let (app, _upstream) = app().await;
+    let document = document();
+    let mut sent = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let content = &item["post"]["requestBody"]["content"]["application/json"];
+        for example in content["examples"].as_object().into_iter().flatten() {
+            app.post(path, &example.1["value"]).send().await.expect_ok();
+            sent += 1;
+        }
+    }
+    assert!(sent >= 8, "{sent} examples");
+}

@@ -1,0 +1,81 @@
+//! A config that changes while the gateway serves.
+
+use reqwest::Method;
+
+use crate::helpers::org::{KEY, SECOND_KEY};
+use crate::helpers::process::Belay;
+use crate::helpers::{Config, Upstream, until};
+
+const KEY_AFTER: &str = "belay_acme-after-the-reload";
+
+/// The same orgs, but another key in place of Acme's first.
+fn with_another_key(config: &Config) -> String {
+    let hash = |key| belay::identity::KeyHash::of(key).to_string();
+    config.text().replace(&hash(KEY), &hash(KEY_AFTER))
+}
+
+async fn status(belay: &Belay, key: &str) -> u16 {
+    let call = belay.anonymous(Method::GET, "/whoami").bearer(key);
+    call.send().await.status
+}
+
+async fn failed(belay: &Belay) -> bool {
+    let page = belay.admin("/metrics").await.text();
+    page.contains("\nbelay_config_reload_failed 1\n")
+}
+
+#[tokio::test]
+async fn a_hangup_swaps_the_orgs_as_a_whole() {
+    let upstream = Upstream::good().await;
+    let config = Config::to(&upstream);
+    let belay = Belay::serve(&config).await;
+    assert_eq!(status(&belay, KEY_AFTER).await, 401);
+    belay.rewrite(&with_another_key(&config));
+    belay.signal("HUP").await;
+    until("the new key", async || {
+        status(&belay, KEY_AFTER).await == 200
+    })
+    .await;
+    assert_eq!(status(&belay, KEY).await, 401);
+    assert_eq!(status(&belay, SECOND_KEY).await, 200);
+}
+
+#[tokio::test]
+async fn a_changed_file_is_noticed_by_itself() {
+    let upstream = Upstream::good().await;
+    let config = Config::to(&upstream);
+    let belay = Belay::serve(&config).await;
+    belay.rewrite(&with_another_key(&config));
+    until("the new key", async || {
+        status(&belay, KEY_AFTER).await == 200
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bad_file_is_refused_whole_and_said_so_until_it_is_mended() {
+    let upstream = Upstream::good().await;
+    let config = Config::to(&upstream);
+    let belay = Belay::serve(&config).await;
+    assert!(!failed(&belay).await);
+
+    let bad = with_another_key(&config) + "[colours]\nblue = 1\n";
+    belay.rewrite(&bad);
+    belay.signal("HUP").await;
+    until("the metric of a refused config", async || {
+        failed(&belay).await
+    })
+    .await;
+    assert_eq!(status(&belay, KEY).await, 200, "the old one serves on");
+    assert_eq!(status(&belay, KEY_AFTER).await, 401);
+    let told = belay.log().join("\n");
+    assert!(told.contains("colours"), "{told}");
+
+    belay.rewrite(&with_another_key(&config));
+    belay.signal("HUP").await;
+    until("the new key", async || {
+        status(&belay, KEY_AFTER).await == 200
+    })
+    .await;
+    assert!(!failed(&belay).await);
+}
