@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
 use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -305,6 +305,9 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let settings = Arc::<Settings>::from_ref(state);
         is_json(request.headers())?;
+        if asks_to_send_too_much(request.headers(), settings.body_bytes) {
+            return Err(too_large(&settings));
+        }
         let body = read(request.into_body(), &settings).await?;
         if std::str::from_utf8(&body).is_err() {
             return Err(Problem::new(
@@ -341,6 +344,23 @@ fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
     ))
 }
 
+/// Whether a caller waits for leave to send a body that will be refused. One who does not wait sends it anyhow, and
+/// would miss an answer that came before its end.
+fn asks_to_send_too_much(headers: &HeaderMap, most: usize) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let length: Option<usize> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
+    text(EXPECT).is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"))
+        && length.is_some_and(|length| length > most)
+}
+
+fn too_large(settings: &Settings) -> Problem {
+    let most = settings.body_bytes;
+    Problem::new(
+        Code::TooLarge,
+        format!("the body must be at most {most} bytes, unpacked"),
+    )
+}
+
 /// Reads a body to its end, within its size and time.
 async fn read(body: Body, settings: &Settings) -> Result<Bytes, Problem> {
     let limited = Limited::new(body, settings.body_bytes);
@@ -358,11 +378,7 @@ async fn read(body: Body, settings: &Settings) -> Result<Bytes, Problem> {
         .map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if is_too_large(&*error) {
-                let most = settings.body_bytes;
-                Problem::new(
-                    Code::TooLarge,
-                    format!("the body must be at most {most} bytes, unpacked"),
-                )
+                too_large(settings)
             } else {
                 Problem::new(
                     Code::InvalidRequest,
