@@ -150,6 +150,7 @@ async fn a_call_under_way_outlives_the_stop_and_one_that_comes_later_is_turned_a
     answer.expect_ok();
     let late = app.brief(&opportunity()).try_send().await;
     assert!(late.is_err_and(|error| error.is_connect()));
+    assert_eq!(idle.rest().await, "", "a connection at rest is ended");
     app.ended().await;
 }
 

@@ -83,6 +83,19 @@ async fn a_body_of_six_megabytes_is_too_large() {
 }
 
 #[tokio::test]
+async fn a_caller_who_sends_on_after_its_body_was_refused_still_reads_why() {
+    let (app, upstream) = app().await;
+    // As much as Apex can send, and more than the sockets between us hold.
+    for bytes in [12_000_000, 24_000_000] {
+        let body = json!({"text": "x".repeat(bytes)}).to_string();
+        let answer = raw(&app, body).send().await;
+        answer.expect_problem(413, "too-large");
+    }
+    assert_eq!(upstream.count(), 0);
+    app.expect_serving().await;
+}
+
+#[tokio::test]
 async fn a_gzip_bomb_is_too_large() {
     let (app, upstream) = app().await;
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());

@@ -186,6 +186,37 @@ async fn a_call_waits_in_line_for_a_slot_that_comes_free_in_time() {
 }
 
 #[tokio::test]
+async fn a_flood_of_one_org_does_not_hold_back_a_call_of_another() {
+    let (upstream, gate) = Upstream::held().await;
+    let app = TestApp::new(&Config::to(&upstream).upstream_calls(1)).await;
+    let flood = join_all((0..20).map(|nth| {
+        let call = app.brief(&opportunity_named(format!("flood {nth}")));
+        async move { call.send().await.expect_ok() }
+    }));
+    let missed = r#"belay_cache_total{result="miss"}"#;
+    let other = async {
+        app.metric_reaches(missed, 20.0).await;
+        let call = app
+            .anonymous(reqwest::Method::POST, "/briefing")
+            .bearer(crate::helpers::org::OTHER_KEY)
+            .json(&json!({"record": opportunity_named("of another org")}));
+        call.send().await.expect_ok();
+    };
+    let opened = async {
+        app.metric_reaches(missed, 21.0).await;
+        assert_eq!(upstream.count(), 1);
+        gate.open();
+    };
+    tokio::join!(flood, other, opened);
+    let seen = upstream.seen();
+    let turn = seen
+        .iter()
+        .position(|seen| seen.body.contains("of another org"));
+    // One was under way, and one more of the flood may have had the first turn.
+    assert!(turn.is_some_and(|turn| turn <= 2), "{turn:?}");
+}
+
+#[tokio::test]
 async fn the_limits_of_one_org_are_not_those_of_another() {
     let upstream = Upstream::good().await;
     let clock = TestClock::still_at("2026-03-10T12:00:00Z");

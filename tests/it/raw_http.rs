@@ -194,6 +194,31 @@ async fn a_caller_who_asks_first_and_proves_nothing_is_refused_without_its_body(
 }
 
 #[tokio::test]
+async fn a_caller_who_asks_first_and_says_too_great_a_length_is_refused_without_its_body() {
+    let (app, upstream) = app().await;
+    let mut raw = Raw::to(app.public).await;
+    let more = "Content-Length: 6000000\r\nExpect: 100-continue\r\n";
+    raw.send(&head("/briefing", more)).await;
+    let told = raw.until("\r\n").await;
+    assert!(told.starts_with("HTTP/1.1 413 "), "{told}");
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_who_reads_only_after_sending_all_of_too_much_still_reads_why() {
+    let (app, _upstream) = app().await;
+    for bytes in [6_000_000, 12_000_000] {
+        let mut raw = Raw::to(app.public).await;
+        let length = format!("Content-Length: {bytes}\r\n");
+        raw.send(&head("/briefing", &length)).await;
+        raw.send(&" ".repeat(bytes)).await;
+        let told = raw.until("\r\n").await;
+        assert!(told.starts_with("HTTP/1.1 413 "), "{told}");
+    }
+    app.expect_serving().await;
+}
+
+#[tokio::test]
 async fn calls_that_share_a_connection_are_answered_in_their_order() {
     let (app, _upstream) = app().await;
     let mut raw = Raw::to(app.public).await;

@@ -272,6 +272,26 @@ async fn an_answer_that_ran_out_of_tokens_is_asked_for_once_more_with_double_the
 }
 
 #[tokio::test]
+async fn a_simulated_answer_in_place_of_a_real_one_says_so_and_is_not_cached() {
+    let upstream = Upstream::doing(status(401)).await;
+    let config = Config::to(&upstream).more(
+        "[[providers]]\nname = \"stand-in\"\nkind = \"simulator\"\n\
+         [models.mixed]\ntargets = [{ provider = \"claude\", model = \"claude-sonnet-5-5\" }, \
+         { provider = \"stand-in\", model = \"simulator\" }]\n",
+    );
+    let app = TestApp::new(&config).await;
+    let request = json!({"record": opportunity(), "model": "mixed"});
+    let answer = app.post("/briefing", &request).send().await;
+    assert_eq!(answer.expect_ok()["simulated"], true);
+    assert_eq!(answer.header("cache-status"), Some("belay; fwd=miss"));
+
+    upstream.always(Play::Answer(Reply::good()));
+    let body = app.post("/briefing", &request).send().await.expect_ok();
+    assert_eq!(body["simulated"], false);
+    assert_eq!(body["cached"], false);
+}
+
+#[tokio::test]
 async fn what_is_broken_cut_or_refused_is_never_cached() {
     let upstream = Upstream::good().await;
     let refusal = Reply::saying("I will not").stopped_by("refusal");

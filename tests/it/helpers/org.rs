@@ -66,6 +66,12 @@ impl Config {
         self.target("spare", &upstream.address())
     }
 
+    /// So many calls at once at the upstream, of both orgs together.
+    pub fn upstream_calls(mut self, count: u32) -> Self {
+        let _ = writeln!(self.providers, "calls_in_flight = {count}");
+        self
+    }
+
     /// A limit of both orgs.
     pub fn limit(mut self, name: &str, value: impl Display) -> Self {
         self.limits.insert(name.to_owned(), value.to_string());
