@@ -62,7 +62,7 @@ impl Belay {
         let (folder, path) = folder_with(&config.text());
         let mut command = belay();
         command.args(["serve", "--config"]).arg(path);
-        command.env("BELAY_LOG", "debug");
+        command.env("BELAY_LOG", "trace");
         Self::start(command, folder).await
     }
 
