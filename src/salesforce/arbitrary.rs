@@ -1,4 +1,4 @@
-//! Records that no org ever had, for the property tests of this room.
+//! Records that no org ever had, for property tests.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +10,7 @@ use super::source::Source;
 pub(super) const SECRET: &str = "s3cr3t";
 
 /// Text with all that is awkward in it.
-pub(super) fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => "[a-zA-Z0-9 ]{0,20}",
         2 => any::<String>(),
@@ -56,7 +56,7 @@ pub(super) fn json() -> impl Strategy<Value = Json> {
 }
 
 /// A sound record as Salesforce might write it.
-pub(super) fn record() -> impl Strategy<Value = Json> {
+pub(crate) fn record() -> impl Strategy<Value = Json> {
     let leaf = prop_oneof![
         1 => Just(Json::Null),
         1 => any::<bool>().prop_map(Json::from),
@@ -107,7 +107,7 @@ fn fields(value: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
 
 /// A source before its records are parsed, so that a failing test can print it.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     record: Option<Json>,
     related: Vec<(String, Vec<Json>)>,
     facts: Vec<(String, String)>,
@@ -115,7 +115,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn source(&self) -> Source {
+    pub(crate) fn source(&self) -> Source {
         let parsed = |json: &Json| Record::parse(json.clone(), "/record").unwrap();
         let list =
             |(name, list): &(String, Vec<Json>)| (name.clone(), list.iter().map(parsed).collect());
@@ -129,7 +129,7 @@ impl Plan {
 }
 
 /// A source of such records.
-pub(super) fn plan() -> impl Strategy<Value = Plan> {
+pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let related =
         prop::collection::btree_map("[a-z<]{1,9}", prop::collection::vec(record(), 0..6), 0..3)
             .prop_map(|lists| lists.into_iter().collect());

@@ -40,7 +40,8 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 }
 
 /// `text` as a model may read it: cleaned, and without files that were encoded into it.
-pub(super) fn readable(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn readable(text: &str) -> Cow<'_, str> {
     match without_blobs(text) {
         Cow::Borrowed(text) => clean(text),
         Cow::Owned(text) => Cow::Owned(clean(&text).into_owned()),

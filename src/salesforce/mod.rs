@@ -32,11 +32,11 @@ mod source;
 mod spelling;
 
 #[cfg(test)]
-mod arbitrary;
+pub(crate) mod arbitrary;
 
 pub use canonical::canonical;
 pub use fault::Fault;
-pub use hostile::clean;
+pub use hostile::{clean, readable};
 pub use material::Material;
 pub use record::{Children, Number, Record, Value};
 pub use source::Source;

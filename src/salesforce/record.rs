@@ -90,6 +90,17 @@ impl Record {
         &self.fields
     }
 
+    /// The same record, holding `fields` instead: it still answers for its type and its id, though no field names them.
+    #[must_use]
+    pub fn with_fields(&self, fields: Vec<(String, Value)>) -> Record {
+        Record {
+            object: self.object.clone(),
+            url_id: self.url_id,
+            id: self.id,
+            fields,
+        }
+    }
+
     /// What stands at `path`: `Amount`, `Account.Name`, `BillingAddress.city`. Case does not matter, as in Salesforce.
     #[must_use]
     pub fn get(&self, path: &str) -> Option<&Value> {
@@ -318,6 +329,14 @@ mod tests {
         let record = record(r#"{"name":"second","Name":"first"}"#);
         assert_eq!(record.text("Name"), Some("first"));
         assert_eq!(record.text("name"), Some("second"));
+    }
+
+    #[test]
+    fn a_record_with_other_fields_is_still_that_record() {
+        let record = opportunity();
+        let bare = record.with_fields(Vec::new());
+        assert_eq!((bare.object(), bare.id()), (record.object(), record.id()));
+        assert!(bare.fields().is_empty());
     }
 
     #[test]
