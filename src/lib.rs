@@ -16,7 +16,7 @@
 //! | [`tasks`] | one file a task: what it asks, answers and checks, its prompt beside it |
 //! | [`engine`] | limits, budget, cache, flights, idempotency, dispatch, retries, breakers |
 //! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
-//! | [`privacy`] | what an answer says beyond its input |
+//! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
 //! | [`salesforce`] | what a serialized record is |
 //! | [`identity`] | whose credential is this? |
 //! | [`telemetry`] | logs and metrics |

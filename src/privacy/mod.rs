@@ -1,14 +1,28 @@
-//! What an org may expect of its data, beyond what the answer's schema can promise.
+//! What an org may expect of its data, beyond what shapes can promise.
 //!
-//! Here stands what looks at words rather than at shapes. [`grounding`] holds an answer against the input
-//! it was written from and names what the input does not say.
+//! Here stands what looks at words and values. [`screen`] leaves of a question what its org lets out, with placeholders for
+//! the rest; its [`Vault`] puts the values back into the answer. [`links`] takes out of an answer the links that lead
+//! elsewhere. [`grounding`] holds an answer against the input it was written from and names what the input does not say.
 //!
 //! # Why
-//! A model that invents an amount invents it fluently, and the reader of a briefing has no time to look
-//! each figure up. A second model as the judge would cost a call, wait as long again and err in its own
-//! way; a plain check in code costs about a millisecond, says the same of the same answer every time and can
-//! be read here. So the room is pure: text in, findings out, no clock, no network, no setting.
+//! * **What leaves is decided here, before anything is rendered or computed**, and what comes out is a source like any
+//!   other. So no task, prompt or fallback can forget a rule: there is nothing left to forget it about.
+//! * **A placeholder, not a gap.** `[EMAIL_1]` lets a model speak of what it does not know, and the reader gets it back.
+//! * **Checks in code.** A model that invents an amount invents it fluently, and the reader of a briefing has no time to look
+//!   each figure up. A second model as the judge, of what is private as of what is true, would cost a call, wait as
+//!   long again and err in its own way; plain code costs milliseconds, says the same every time and can be read here.
 //!
-//! What is done with a finding is left to the tasks; the check neither changes an answer nor refuses it.
+//! So the room is pure: values in, values out, no clock, no network, no setting but the org's policy, which is handed in.
+//! What is done with a finding is left to the tasks; the grounding check neither changes an answer nor refuses it.
 
+mod detectors;
 pub mod grounding;
+mod known;
+pub mod links;
+mod mentions;
+mod rules;
+mod screen;
+mod vault;
+
+pub use screen::{Screened, screen};
+pub use vault::Vault;
