@@ -76,9 +76,14 @@ fn cut_all(value: &mut Value, limit: usize) {
 
 fn cut_answer(answer: &mut Value, limit: usize) {
     let mut any = false;
-    texts(answer, &mut |text, _| {
+    texts(answer, &mut |text, name| {
         if written(text) > limit {
-            cut(text, limit.saturating_sub('…'.len_utf8()));
+            let limit = limit.saturating_sub('…'.len_utf8());
+            if name.ends_with("_html") {
+                cut_html(text, limit);
+            } else {
+                cut(text, limit);
+            }
             any = true;
         }
     });
@@ -116,16 +121,27 @@ fn written(text: &str) -> usize {
 
 /// Keeps the head of `text` that is written in at most `limit` bytes.
 fn cut(text: &mut String, limit: usize) {
+    text.truncate(head(text, limit));
+    text.push('…');
+}
+
+/// The same for HTML: as many whole paragraphs as fit, so that no tag is cut or left open.
+fn cut_html(text: &mut String, limit: usize) {
+    const CLOSE: &str = "</p>";
+    let end = text[..head(text, limit)].rfind(CLOSE);
+    text.truncate(end.map_or(0, |at| at + CLOSE.len()));
+    text.push('…');
+}
+
+/// Where the head of `text` ends that is written in at most `limit` bytes.
+fn head(text: &str, limit: usize) -> usize {
     let mut used = 0;
-    let end = text
-        .char_indices()
+    text.char_indices()
         .find(|(at, char)| {
             used += written(&text[*at..*at + char.len_utf8()]);
             used > limit
         })
-        .map_or(text.len(), |(at, _)| at);
-    text.truncate(end);
-    text.push('…');
+        .map_or(text.len(), |(at, _)| at)
 }
 
 #[cfg(test)]
@@ -161,6 +177,19 @@ mod tests {
     fn what_fits_is_left_alone() {
         let whole = bulk(&[10, 20]);
         assert_eq!(within(whole.clone(), 10_000), whole);
+    }
+
+    #[test]
+    fn html_is_cut_behind_a_paragraph() {
+        let link = "<p><a href=\"https://acme.example/\">https://acme.example/</a></p>";
+        for most in (200..900).step_by(7) {
+            let answer = json!({ "body_html": link.repeat(20), "truncated": false });
+            let cut = within(answer, most);
+            let html = cut["body_html"].as_str().unwrap();
+            let whole = html.strip_suffix('…').unwrap();
+            assert_eq!(whole, link.repeat(whole.len() / link.len()), "{most}");
+            assert_eq!(cut["truncated"], true);
+        }
     }
 
     proptest! {
