@@ -49,7 +49,8 @@ pub fn rule(error: &ValidationErrorKind) -> Rule {
             format!("must be {}", choice(expected_value))
         }
         ValidationErrorKind::Type { kind } => format!("must be {}", type_words(kind)),
-        ValidationErrorKind::MinLength { limit: 1 } => "must not be empty".to_owned(),
+        ValidationErrorKind::MinLength { limit: 1 }
+        | ValidationErrorKind::MinItems { limit: 1 } => "must not be empty".to_owned(),
         ValidationErrorKind::MinLength { limit } => {
             format!("must have at least {limit} characters")
         }
