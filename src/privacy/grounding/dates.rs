@@ -336,4 +336,29 @@ mod tests {
             ["17 November"]
         );
     }
+
+    #[test]
+    fn a_week_and_the_day_after_tomorrow_may_be_given_as_their_days() {
+        for input in [
+            "by the end of the week",
+            "EOW",
+            "bis Ende der Woche",
+            "nächste Woche",
+            "d'ici la fin de la semaine",
+            "la semaine prochaine",
+            "来週中",
+        ] {
+            let said = "by 15 November, by 20 November, by 27 November, by 2 December";
+            assert_eq!(
+                unknown(&[input], said),
+                ["15 November", "2 December"],
+                "{input}"
+            );
+        }
+        for input in ["day after tomorrow", "übermorgen", "après-demain", "明後日"] {
+            let said = "24 November, 26 November";
+            assert_eq!(unknown(&[input], said), ["26 November"], "{input}");
+        }
+        assert_eq!(unknown(&["every week"], "27 November"), ["27 November"]);
+    }
 }

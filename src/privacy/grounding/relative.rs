@@ -21,6 +21,8 @@ pub(super) enum Mention {
     /// Tomorrow or yesterday.
     NextDay,
     Span(Span),
+    /// Some day of this or the next week.
+    Week,
     EndOfMonth,
 }
 
@@ -45,6 +47,14 @@ static NEXT_DAY: LazyLock<Regex> = LazyLock::new(|| {
 static SPAN: LazyLock<Regex> = LazyLock::new(|| {
     compiled(
         r"(?i)(?-u:\b)(?P<n>\d{1,3}|one|a|two|three|four|five|six|seven|eight|nine|ten|fourteen|eine[mnr]?|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|vierzehn|une?|deux|trois|quatre|cinq|huit|dix|quinze)[ -](?:business |working |calendar |weiteren? )?(?:(?P<d>days?|tage?n?|jours?)|(?P<w>weeks?|wochen?|semaines?)|(?P<m>months?|monate?n?|mois))(?-u:\b)|(?P<n2>\d{1,3}) ?(?:(?P<d2>日)|(?P<w2>週間)|(?P<m2>[かヶカヵ]月))(?:以内|後|間|前)?",
+    )
+});
+static DAY_AFTER_NEXT: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(r"(?i)(?-u:\b)(?:day after tomorrow|après-demain)(?-u:\b)|\bübermorgen(?-u:\b)|明後日")
+});
+static WEEK: LazyLock<Regex> = LazyLock::new(|| {
+    compiled(
+        r"(?i)(?-u:\b)(?:(?:this|next|following|coming|end of(?: the)?) week|eow|(?:diese|nächste|kommende|folgende)[rn]? woche|ende der woche|cette semaine|semaine prochaine|fin de (?:la )?semaine)(?-u:\b)|[今来]週|週末",
     )
 });
 static END_OF_MONTH: LazyLock<Regex> = LazyLock::new(|| {
@@ -88,6 +98,12 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
         .collect();
     if NEXT_DAY.is_match(text) {
         mentions.push(Mention::NextDay);
+    }
+    if DAY_AFTER_NEXT.is_match(text) {
+        mentions.push(Mention::Span(2.days()));
+    }
+    if WEEK.is_match(text) {
+        mentions.push(Mention::Week);
     }
     if END_OF_MONTH.is_match(text) {
         mentions.push(Mention::EndOfMonth);
@@ -182,6 +198,11 @@ fn meant(mention: Mention, from: Date, days: &mut HashSet<Date>) {
                     .into_iter()
                     .chain(from.checked_sub(span)),
             );
+        }
+        Mention::Week => {
+            let monday =
+                from.saturating_sub(i64::from(from.weekday().to_monday_zero_offset()).days());
+            days.extend((0..14).filter_map(|n: i64| monday.checked_add(n.days()).ok()));
         }
         Mention::EndOfMonth => {
             let months =
