@@ -100,7 +100,9 @@ impl Deal<'_> {
 
     fn standing(&self) -> Option<String> {
         let probability = self.fields.line("Probability").map(|percent| {
-            let sign = if percent.parse::<f64>().is_ok() {
+            // A field that holds anything else under that name is quoted as it stands.
+            let is_one = |number: f64| (0.0..=100.0).contains(&number);
+            let sign = if percent.parse().is_ok_and(is_one) {
                 "%"
             } else {
                 ""
