@@ -251,15 +251,17 @@ fn price(target: &Target, file: &Prices) -> String {
         cache_write_5m,
         cache_write_1h,
         cache_read,
+        web_search,
     } = price;
     let usd = Money::micros;
     format!(
-        "{} in, {} out, cache {} / {} written, {} read ({source})",
+        "{} in, {} out, cache {} / {} written, {} read, {} a web search ({source})",
         usd(input),
         usd(output),
         usd(cache_write_5m),
         usd(cache_write_1h),
-        usd(cache_read)
+        usd(cache_read),
+        usd(web_search)
     )
 }
 

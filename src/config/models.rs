@@ -19,6 +19,7 @@ const FREE: Price = Price {
     cache_write_5m: 0,
     cache_write_1h: 0,
     cache_read: 0,
+    web_search: 0,
 };
 
 /// The prices of the file, by `model` or `provider/model`.
@@ -79,7 +80,7 @@ pub fn prices(root: &mut Section<'_>) -> Prices {
     prices
 }
 
-/// One price. What the cache costs follows from the input, unless it is given.
+/// One price. What the cache costs follows from the input, and what a search costs from the list, unless it is given.
 fn price(mut section: Section<'_>) -> Option<Price> {
     let wanted = "it must be US dollars per million tokens";
     let dollars = |entry: Entry<'_>| entry.dollars(0.0..=DEAREST);
@@ -88,6 +89,7 @@ fn price(mut section: Section<'_>) -> Option<Price> {
     let written_for_minutes = section.take("cache_write_5m").map(dollars);
     let written_for_an_hour = section.take("cache_write_1h").map(dollars);
     let read = section.take("cache_read").map(dollars);
+    let thousand_searches = section.take("web_search").map(dollars);
     section.done();
     let usual = prices::from_usd(input?, output?)?;
     let or_usual = |given: Option<Option<f64>>, usual: u64| match given {
@@ -98,6 +100,8 @@ fn price(mut section: Section<'_>) -> Option<Price> {
         cache_write_5m: or_usual(written_for_minutes, usual.cache_write_5m)?,
         cache_write_1h: or_usual(written_for_an_hour, usual.cache_write_1h)?,
         cache_read: or_usual(read, usual.cache_read)?,
+        // Rounded up, so that what a budget reserves stays a bound.
+        web_search: or_usual(thousand_searches, usual.web_search * 1_000)?.div_ceil(1_000),
         ..usual
     })
 }
@@ -250,6 +254,9 @@ mod tests {
         assert_eq!(price(&both).cache_write_5m, 8_750_000);
         assert_eq!(price(&both).cache_write_1h, 14_000_000);
         assert_eq!(price(&both).cache_read, 500_000);
+        assert_eq!(price(&both).web_search, 10_000);
+        let searched = format!("{of_the_model}web_search = 2.5\n");
+        assert_eq!(price(&searched).web_search, 2_500);
     }
 
     #[test]

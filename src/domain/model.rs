@@ -50,6 +50,8 @@ pub struct Capabilities {
     pub effort: bool,
     /// Whether it thinks, and whether it can be told not to.
     pub thinking: Thinking,
+    /// Whether it can be given the provider's own search of the web.
+    pub web_search: bool,
     /// Tokens in and out that fit into one call.
     pub context_tokens: u32,
     /// The most tokens that it may be asked to write.

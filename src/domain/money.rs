@@ -9,7 +9,7 @@ use super::usage::Usage;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(u64);
 
-/// What a model costs, in micro-dollars per million tokens.
+/// What a model costs, in micro-dollars per million tokens; a search in micro-dollars each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Price {
     /// Input that is neither written to nor read from the prompt cache.
@@ -22,6 +22,8 @@ pub struct Price {
     pub cache_write_1h: u64,
     /// Input read from the prompt cache.
     pub cache_read: u64,
+    /// One search of the web.
+    pub web_search: u64,
 }
 
 impl Money {
@@ -105,10 +107,12 @@ impl Price {
             .iter()
             .map(|&(tokens, price)| u128::from(tokens) * u128::from(price))
             .sum();
-        Money(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+        let tokens = Money(u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX));
+        tokens + Money(usage.web_searches.saturating_mul(self.web_search))
     }
 
-    /// The most that a call of at most so many tokens can cost, whatever the prompt cache does with its input.
+    /// The most that a call of at most so many tokens can cost, whatever the prompt cache does with its input; its
+    /// searches come on top.
     pub fn at_most(&self, input_tokens: u64, output_tokens: u64) -> Money {
         let dearest = self
             .input
@@ -138,6 +142,7 @@ mod tests {
         cache_write_5m: 2_500_000,
         cache_write_1h: 4_000_000,
         cache_read: 200_000,
+        web_search: 10_000,
     };
 
     #[test]
@@ -148,9 +153,20 @@ mod tests {
             cache_write_5m_tokens: 1_000,
             cache_write_1h_tokens: 0,
             cache_read_tokens: 3,
+            web_searches: 0,
         };
         // 1624 + 4310 + 2500 + 0.6
         assert_eq!(SONNET.of(&usage), Money::micros(8_435));
+    }
+
+    #[test]
+    fn a_search_is_billed_each_beside_the_tokens() {
+        let usage = Usage {
+            input_tokens: 1_000,
+            web_searches: 3,
+            ..Usage::default()
+        };
+        assert_eq!(SONNET.of(&usage), Money::micros(2_000 + 30_000));
     }
 
     #[test]

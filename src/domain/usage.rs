@@ -1,8 +1,8 @@
-//! What a call used, in tokens.
+//! What a call used: tokens, and searches of the web.
 
 use std::ops::AddAssign;
 
-/// Tokens that a provider reports for a call; each is counted in one member only.
+/// What a provider reports for a call; each token is counted in one member only.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Input that the prompt cache had nothing to do with.
@@ -15,6 +15,8 @@ pub struct Usage {
     pub cache_write_1h_tokens: u64,
     /// Input read from the prompt cache.
     pub cache_read_tokens: u64,
+    /// Searches of the web that the provider ran for it. They are billed each, and count as no tokens.
+    pub web_searches: u64,
 }
 
 impl Usage {
@@ -40,5 +42,24 @@ impl AddAssign for Usage {
         add(&mut self.cache_write_5m_tokens, other.cache_write_5m_tokens);
         add(&mut self.cache_write_1h_tokens, other.cache_write_1h_tokens);
         add(&mut self.cache_read_tokens, other.cache_read_tokens);
+        add(&mut self.web_searches, other.web_searches);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn searches_add_up_and_are_no_tokens() {
+        let mut usage = Usage {
+            input_tokens: 5,
+            web_searches: 2,
+            ..Usage::default()
+        };
+        usage += usage;
+
+        assert_eq!(usage.web_searches, 4);
+        assert_eq!(usage.all_tokens(), 10);
     }
 }

@@ -1,7 +1,12 @@
 //! The Messages wire: a task's question into a body, an answer's body into what it says.
 //!
 //! Pure, so that golden files test it without a network. What differs between providers (paths, credentials, where the
-//! version stands) is theirs; the body is the same everywhere.
+//! version stands) is theirs; the body is the same everywhere. A call that lets the model search the web stands in a
+//! file of its own: its turns and its answer are of another kind.
+
+mod search;
+
+pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -92,12 +97,18 @@ struct WireUsage {
     cache_creation_input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<WireCacheCreation>,
+    server_tool_use: Option<WireServerTools>,
 }
 
 #[derive(Deserialize)]
 struct WireCacheCreation {
     ephemeral_5m_input_tokens: Option<u64>,
     ephemeral_1h_input_tokens: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct WireServerTools {
+    web_search_requests: Option<u64>,
 }
 
 /// The tool that carries the schema where a model has no structured output.
@@ -107,7 +118,7 @@ const TOOL: &str = "give_answer";
 ///
 /// Sampling parameters are never set: since `2026-10-21` they are refused even at their defaults.
 pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
-    let max_tokens = room(ask, target);
+    let max_tokens = room(ask.answer_tokens, ask.effort, target);
     let messages: Vec<Value> = ask
         .turns
         .iter()
@@ -146,14 +157,14 @@ pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
 }
 
 /// The answer's room, with room for thinking on top where the model cannot do without.
-fn room(ask: &Ask<'_>, target: &Target) -> u32 {
-    let thinking = match (target.capabilities.thinking, ask.effort) {
+fn room(answer_tokens: u32, effort: Effort, target: &Target) -> u32 {
+    let thinking = match (target.capabilities.thinking, effort) {
         (Thinking::Always, Effort::Low) => 2_048,
         (Thinking::Always, Effort::Medium) => 8_192,
         (Thinking::Always, Effort::High) => 16_384,
         (Thinking::Optional | Thinking::Off, _) => 0,
     };
-    (ask.answer_tokens + thinking).min(target.capabilities.max_output_tokens)
+    (answer_tokens + thinking).min(target.capabilities.max_output_tokens)
 }
 
 /// What `body` says it used; `None` where it is no message or does not say.
@@ -168,11 +179,7 @@ pub fn read(body: &[u8]) -> Option<Message> {
     if message.kind != "message" {
         return None;
     }
-    let stop = match message.stop_reason.as_deref() {
-        Some("refusal") => Stop::Refusal,
-        Some("max_tokens" | "model_context_window_exceeded") => Stop::CutOff,
-        _ => Stop::Done,
-    };
+    let stop = stop(message.stop_reason.as_deref());
     let tool = message.content.iter().find_map(|block| {
         let ours = block.kind == "tool_use" && block.name.as_deref() == Some(TOOL);
         block.input.clone().filter(|_| ours)
@@ -187,6 +194,14 @@ pub fn read(body: &[u8]) -> Option<Message> {
         (!texts.is_empty()).then_some(Answer::Text(texts))
     });
     Some(Message { answer, stop })
+}
+
+fn stop(reason: Option<&str>) -> Stop {
+    match reason {
+        Some("refusal") => Stop::Refusal,
+        Some("max_tokens" | "model_context_window_exceeded") => Stop::CutOff,
+        _ => Stop::Done,
+    }
 }
 
 /// Each token in one member only. A cache write whose time is not told counts as five minutes, which is what we ask for.
@@ -207,6 +222,11 @@ fn usage_of(wire: &WireUsage) -> Option<Usage> {
         cache_write_5m_tokens: five_minutes,
         cache_write_1h_tokens: an_hour,
         cache_read_tokens: wire.cache_read_input_tokens.unwrap_or(0),
+        web_searches: wire
+            .server_tool_use
+            .as_ref()
+            .and_then(|tools| tools.web_search_requests)
+            .unwrap_or(0),
     })
 }
 
@@ -291,5 +311,21 @@ mod tests {
         let older = br#"{"type":"message","usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":7,"cache_read_input_tokens":null}}"#;
         assert_eq!(super::usage(older).expect("told").cache_write_5m_tokens, 7);
         assert_eq!(super::usage(br#"{"type":"message"}"#), None);
+    }
+
+    #[test]
+    fn searches_are_counted_where_the_answer_tells_them() {
+        let searches = |tools: &str| {
+            let body = format!(
+                r#"{{"type":"message","usage":{{"input_tokens":10,"output_tokens":5,"server_tool_use":{tools}}}}}"#
+            );
+            usage(body.as_bytes()).expect("told").web_searches
+        };
+        assert_eq!(
+            searches(r#"{"web_search_requests":3,"web_fetch_requests":0}"#),
+            3
+        );
+        assert_eq!(searches(r#"{"web_search_requests":null}"#), 0);
+        assert_eq!(searches("null"), 0);
     }
 }

@@ -26,6 +26,9 @@ const TABLE: &[(&str, f64, f64)] = &[
     ("claude-haiku-4-5", 1.0, 5.0),
 ];
 
+/// What one search of the web costs with every model, in micro-dollars: $10 for a thousand.
+pub const WEB_SEARCH: u64 = 10_000;
+
 /// The list price of `model`, if the table has it; an id with a date behind it counts as the model itself.
 pub fn of(model: &str) -> Option<Price> {
     let (_, input, output) = TABLE.iter().find(|(name, ..)| {
@@ -39,7 +42,7 @@ pub fn of(model: &str) -> Option<Price> {
     from_usd(*input, *output)
 }
 
-/// A price from dollars per million tokens, the cache's prices following from the input's.
+/// A price from dollars per million tokens, the cache's prices following from the input's; a search at its list price.
 pub fn from_usd(input: f64, output: f64) -> Option<Price> {
     let micros =
         |usd: f64| crate::domain::Money::from_usd(usd).map(crate::domain::Money::as_micros);
@@ -49,6 +52,7 @@ pub fn from_usd(input: f64, output: f64) -> Option<Price> {
         cache_write_5m: micros(input * 1.25)?,
         cache_write_1h: micros(input * 2.0)?,
         cache_read: micros(input * 0.1)?,
+        web_search: WEB_SEARCH,
     })
 }
 
