@@ -24,16 +24,16 @@ use crate::http::validate::BodySchemas;
 use crate::http::{self, server};
 use crate::identity::Directory;
 use crate::lifecycle::{self, Lifecycle};
-use crate::privacy::grounding::{Known, Said};
+use crate::privacy;
 use crate::providers;
-use crate::telemetry::Metrics;
-use crate::usecases::run_task::Parts;
-use crate::usecases::{Forget, ReadAllowances, RunBulk, RunTask};
+use crate::telemetry::{Audit, Metrics};
+use crate::usecases::{Forget, Parts, PreviewTask, ReadAllowances, RunBulk, RunTask};
 
 /// The gateway, built and not yet started.
 pub struct App {
     settings: Settings,
     state: HttpState,
+    audit: Audit,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -77,12 +77,10 @@ impl App {
     /// Makes every part of the gateway.
     ///
     /// # Errors
-    /// Where a provider's HTTP client cannot be made.
+    /// Where a provider's HTTP client cannot be made, or the audit's target cannot be opened.
     pub fn build(settings: Settings, world: World) -> anyhow::Result<Self> {
         let World { clock, entropy } = world;
-        // Loads its lists and expressions now, so that the first caller does not wait for them.
-        let _nothing = Known::new([""], "", clock.timestamp().to_zoned(TimeZone::UTC).date())
-            .ungrounded(&[Said::Text("Jens Albrecht, $1, 1 May")]);
+        privacy::prepare(clock.timestamp().to_zoned(TimeZone::UTC).date());
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Lifecycle::default();
         let limits = Arc::new(Limits::new(Arc::clone(&clock), Arc::clone(&metrics)));
@@ -100,7 +98,8 @@ impl App {
                 Some((one.name.clone(), upstream))
             })
             .collect();
-        let run_task = RunTask::new(Parts {
+        let audit = Audit::open(&settings.audit).context("the audit cannot be written")?;
+        let parts = Arc::new(Parts {
             limits: Arc::clone(&limits),
             cache: Arc::clone(&cache),
             flights: Flights::new(lifecycle.clone()),
@@ -112,12 +111,15 @@ impl App {
                 (Arc::clone(&clock), Arc::clone(&entropy)),
                 Arc::clone(&metrics),
             ),
+            audit: audit.clone(),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         });
+        let run_task = RunTask::new(Arc::clone(&parts));
         let state = HttpState {
             run_bulk: RunBulk::new(run_task.clone(), Arc::clone(&limits)),
+            preview_task: PreviewTask::new(parts),
             run_task,
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
@@ -132,6 +134,7 @@ impl App {
         Ok(Self {
             settings,
             state,
+            audit,
             metrics,
             clock,
             entropy,
@@ -193,7 +196,9 @@ impl App {
             )
         };
         doors.await;
-        lifecycle.ended(drain).await.map_err(|left| {
+        let ended = lifecycle.ended(drain).await;
+        self.audit.close().await;
+        ended.map_err(|left| {
             let names: Vec<String> = left
                 .iter()
                 .map(|(name, count)| format!("{count} {name}"))

@@ -1,6 +1,6 @@
 //! Belay: the gateway between Salesforce orgs and Claude.
 //!
-//! Apex, Flows and Lightning components ask for a briefing or a case summary through a Named Credential; Belay answers
+//! Apex, Flows and Lightning components ask for typed answers about a record through a Named Credential; Belay answers
 //! from Claude, inside the org's limits and budget and before the caller's patience ends.
 //!
 //! # The map
@@ -19,7 +19,7 @@
 //! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
 //! | [`salesforce`] | what a serialized record is |
 //! | [`identity`] | whose credential is this? |
-//! | [`telemetry`] | logs and metrics |
+//! | [`telemetry`] | logs, metrics, the audit line |
 //! | [`lifecycle`] | named background work, stop, drain |
 //! | [`domain`] | the words that all rooms share |
 

@@ -1,8 +1,9 @@
-//! `belay demo`: the main job, seen.
+//! `belay demo`: the main job, seen: each task, a bulk, a cached answer, and what would leave the org.
 //!
 //! Starts the very gateway that ships on a free port, with the simulator behind it, and asks it over real HTTP.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -11,12 +12,21 @@ use tokio::net::TcpListener;
 
 use crate::app::{App, Listeners, World};
 use crate::config::{self, Surroundings};
+use crate::domain::{Detector, FieldPattern, LinkHost, Privacy, TaskName};
 use crate::identity::ApiKey;
+use crate::telemetry::audit::Target;
 
 /// An Opportunity, as Apex serializes it.
 const OPPORTUNITY: &str = include_str!("demo/opportunity.json");
 /// A Case with its comments, as Apex serializes it.
 const CASE: &str = include_str!("demo/case.json");
+
+/// An Account, as Apex serializes it.
+const ACCOUNT: &str = include_str!("demo/account.json");
+/// What a rep wrote down during a call.
+const NOTES: &str = include_str!("demo/notes.txt");
+/// How that rep writes.
+const VOICE: &str = "Hi Marta, short one from me: the scorecards are live. Shout if anything looks odd. Best, Priya";
 
 /// A machine with nothing set: the demo shows the same everywhere.
 struct Bare;
@@ -42,12 +52,16 @@ struct Caller {
     key: String,
 }
 
-/// Shows each task, a bulk and a cached answer; succeeds only if every call did what it should.
+/// Shows each task, a bulk, a cached answer and a preview; succeeds only if every call did what it should.
 pub async fn run() -> anyhow::Result<ExitCode> {
     let key =
         ApiKey::generate().map_err(|_| anyhow::anyhow!("the system has no randomness to give"))?;
     let mut settings = config::sandbox(&key.hash(), &Bare)?;
     settings.lifecycle.drain = Duration::from_secs(5);
+    settings.audit = Target::Nowhere;
+    for tenant in &mut settings.tenants {
+        Arc::make_mut(&mut tenant.org).privacy = Some(Arc::new(policy()));
+    }
     let app = App::build(settings, World::default())?;
     let lifecycle = app.lifecycle();
     let listeners = Listeners {
@@ -73,29 +87,77 @@ pub async fn run() -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What the demo's org lets out: everything, but contacts by placeholders, and what the detectors find; links in
+/// answers may lead to the customer alone.
+fn policy() -> Privacy {
+    Privacy {
+        mask: FieldPattern::parse("Contact.Name").into_iter().collect(),
+        detect: Detector::ALL.into(),
+        link_hosts: LinkHost::parse("northwind-freight.example")
+            .into_iter()
+            .collect(),
+        ..Privacy::default()
+    }
+}
+
 async fn show(caller: &Caller) -> anyhow::Result<()> {
-    let opportunity: Value = serde_json::from_str(OPPORTUNITY)?;
-    let case: Value = serde_json::from_str(CASE)?;
+    let [opportunity, case, account] = [OPPORTUNITY, CASE, ACCOUNT].map(record);
+    let (opportunity, case, account) = (opportunity?, case?, account?);
     println!(
         "Belay at {}, answering from the simulator: no network, no key, no cost.\n",
         caller.base
     );
+    let tasks = [
+        (
+            TaskName::Briefing,
+            "an Opportunity with its contacts and activities",
+            json!({"record": opportunity}),
+        ),
+        (
+            TaskName::CaseSummary,
+            "a Case with its comment thread",
+            json!({"record": case}),
+        ),
+        (
+            TaskName::EmailDraft,
+            "a renewal, in the rep's voice",
+            json!({"record": opportunity, "purpose": "renewal", "voice": VOICE}),
+        ),
+        (
+            TaskName::CallNotes,
+            "raw notes of a call about the Opportunity",
+            json!({"record": opportunity, "text": NOTES, "call_date": "2026-11-12"}),
+        ),
+        (
+            TaskName::AccountResearch,
+            "a new Account, two of its fields wanted",
+            json!({"record": account, "fields": [
+                {"field": "Industry", "kind": "picklist", "picklist_values": ["Transportation", "Retail"]},
+                {"field": "NumberOfEmployees", "kind": "number"},
+            ]}),
+        ),
+        (
+            TaskName::DealHealth,
+            "the Opportunity once more",
+            json!({"record": opportunity}),
+        ),
+    ];
+    let mut first = None;
+    for (task, what, request) in &tasks {
+        let path = format!("/{task}");
+        heading(&format!("POST {path}"), what);
+        let answer = caller.post(&path, request).await?;
+        page(&answer.body)?;
+        first = first.or(Some(answer));
+    }
+    let first = first.context("there are tasks")?;
+    bulk(caller, &opportunity).await?;
+    again(caller, &opportunity, &first).await?;
+    preview(caller, &opportunity).await
+}
 
-    heading(
-        "POST /briefing",
-        "an Opportunity with its contacts and activities",
-    );
-    let first = caller
-        .post("/briefing", &json!({"record": opportunity}))
-        .await?;
-    page(&first.body)?;
-
-    heading("POST /case-summary", "a Case with its comment thread");
-    let summary = caller
-        .post("/case-summary", &json!({"record": case}))
-        .await?;
-    page(&summary.body)?;
-
+/// Three records in one callout.
+async fn bulk(caller: &Caller, opportunity: &Value) -> anyhow::Result<()> {
     heading(
         "POST /briefing/bulk",
         "three records in one callout, the second without a record",
@@ -119,7 +181,11 @@ async fn show(caller: &Caller) -> anyhow::Result<()> {
         "the bulk's statuses were {statuses:?}"
     );
     println!();
+    Ok(())
+}
 
+/// The first call once more: from the cache.
+async fn again(caller: &Caller, opportunity: &Value, first: &Answer) -> anyhow::Result<()> {
     heading("POST /briefing", "the first call once more");
     let again = caller
         .post("/briefing", &json!({"record": opportunity}))
@@ -139,6 +205,43 @@ async fn show(caller: &Caller) -> anyhow::Result<()> {
         "the repeat was another answer"
     );
     Ok(())
+}
+
+/// What a reviewer asks for: what would be sent, with the contacts' names, addresses and numbers masked.
+async fn preview(caller: &Caller, opportunity: &Value) -> anyhow::Result<()> {
+    heading(
+        "POST /briefing",
+        "with \"preview\": true, what would leave the org",
+    );
+    let shown = caller
+        .post(
+            "/briefing",
+            &json!({"record": opportunity, "preview": true}),
+        )
+        .await?;
+    let message = shown.body["message"]
+        .as_str()
+        .context("a preview has a message")?;
+    for line in message.lines().filter(|line| line.contains("_1]")) {
+        let line: String = line.chars().take(200).collect();
+        println!("  {line}");
+    }
+    println!(
+        "  ({} values masked in {})\n",
+        shown.body["masked_fields"], shown.body["fields_masked"]
+    );
+    for value in [
+        "Jens Albrecht",
+        "j.albrecht@northwind-freight.example",
+        "+49 30 5550147",
+    ] {
+        ensure!(!message.contains(value), "a value would leave that may not");
+    }
+    Ok(())
+}
+
+fn record(text: &str) -> serde_json::Result<Value> {
+    serde_json::from_str(text)
 }
 
 /// What came back of a call.

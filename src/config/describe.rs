@@ -9,10 +9,10 @@ use super::models::Prices;
 use super::reader::grouped;
 use super::settings::Settings;
 use super::warnings;
-use crate::domain::{Limits, Money, Price, Target};
+use crate::domain::{FieldPattern, Limits, Money, Price, Privacy, Target};
 use crate::identity::Tenant;
 use crate::providers::{Kind, prices};
-use crate::telemetry;
+use crate::telemetry::{self, audit};
 
 /// Lines under headings, each with a label.
 #[derive(Default)]
@@ -113,6 +113,12 @@ fn server(settings: &Settings, page: &mut Page) {
         telemetry::Settings::Pretty => "lines for a person",
     };
     page.line("logs", logs);
+    let audit = match &settings.audit {
+        audit::Target::Stdout => "standard output".to_owned(),
+        audit::Target::File(path) => format!("appended to {}", path.display()),
+        audit::Target::Nowhere => "none".to_owned(),
+    };
+    page.line("audit lines", audit);
 }
 
 fn providers(settings: &Settings, page: &mut Page) {
@@ -186,6 +192,7 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
             format!("api_key, sha256 {}…, for {}", &hash[..8], list(&scopes)),
         );
     }
+    privacy(org.privacy.as_deref(), page);
     page.line("models", "US dollars per million tokens");
     for route in org.models.values() {
         for (index, target) in route.targets.iter().enumerate() {
@@ -205,6 +212,56 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
             );
         }
     }
+}
+
+/// What an org's policy lets out, as a reviewer would ask for it.
+fn privacy(policy: Option<&Privacy>, page: &mut Page) {
+    let Some(policy) = policy else {
+        page.line(
+            "privacy",
+            "no rules: the model reads every value that callers send, as it is",
+        );
+        page.under("links", "taken out of every answer");
+        return;
+    };
+    let rules = |rules: &[FieldPattern]| {
+        let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+        list(&rules)
+    };
+    page.line("privacy", "by object and field, at every depth");
+    let leave = match &policy.allow {
+        Some(allow) => format!("only {}", rules(allow)),
+        None => "every field that callers send, less the following".to_owned(),
+    };
+    page.under("leaves", leave);
+    page.under("never leaves", rules(&policy.drop));
+    page.under("leaves masked", rules(&policy.mask));
+    let found: Vec<String> = policy
+        .patterns
+        .iter()
+        .map(|pattern| format!("{} (/{}/)", pattern.name, pattern.regex))
+        .chain(policy.detect.iter().map(|one| one.as_str().to_owned()))
+        .collect();
+    page.under("masked in texts", list(&found));
+    let text = if policy.lets_text_out() {
+        "text, instructions, voice and facts go along, masked as above"
+    } else {
+        "none leaves: text, instructions, voice and facts are left out, and call-notes, which lives on its text, is refused"
+    };
+    page.under("free text", text);
+    let search = if policy.web_search {
+        "account-research tells the search the company's name, place and website"
+    } else {
+        "none"
+    };
+    page.under("web search", search);
+    let hosts: Vec<String> = policy.link_hosts.iter().map(ToString::to_string).collect();
+    let links = if hosts.is_empty() {
+        "taken out of every answer".to_owned()
+    } else {
+        format!("kept in answers to {} and below", list(&hosts))
+    };
+    page.under("links", links);
 }
 
 fn limits(limits: &Limits) -> String {
@@ -306,6 +363,19 @@ mod tests {
         let page = describe(&settings);
         let (_, last) = page.split_once("Worth a second look\n").expect("a warning");
         assert!(last.starts_with("  - /docs"), "{last}");
+    }
+
+    #[test]
+    fn a_reviewer_reads_what_free_text_comes_to_under_each_policy() {
+        let told = |allow_text: &str| {
+            let config = Scripted::EXAMPLE
+                .replace("allow = []", "allow = [\"Opportunity.*\"]")
+                .replace("allow_text = true", allow_text);
+            describe(&read(&config, &Scripted::example()).expect("a good config"))
+        };
+        let closed = told("allow_text = false");
+        assert!(closed.contains("none leaves: text, instructions, voice and facts are left out"));
+        assert!(told("allow_text = true").contains("voice and facts go along, masked as above"));
     }
 
     #[test]

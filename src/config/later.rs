@@ -7,7 +7,6 @@ type Later = (&'static str, &'static str);
 
 /// At the top of the file.
 pub const AT_THE_TOP: &[Later] = &[
-    ("audit", "the audit line"),
     ("shared", "sharing limits between replicas"),
     ("tokens", "signing access tokens"),
 ];
@@ -19,18 +18,10 @@ pub const IN_SERVER: &[Later] = &[
 ];
 
 /// In `[[orgs]]`.
-pub const IN_ORGS: &[Later] = &[
-    ("batches", "batching of messages"),
-    ("privacy", "filtering and masking record data"),
-];
+pub const IN_ORGS: &[Later] = &[("batches", "batching of messages")];
 
-/// In `[tasks]`.
-pub const IN_TASKS: &[Later] = &[
-    ("account-research", "that task"),
-    ("call-notes", "that task"),
-    ("deal-health", "that task"),
-    ("email-draft", "that task"),
-];
+/// In `[orgs.privacy]`.
+pub const IN_PRIVACY: &[Later] = &[("messages", "the Claude API drop-in")];
 
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];

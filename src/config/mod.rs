@@ -22,6 +22,7 @@ mod later;
 mod mistakes;
 mod models;
 mod orgs;
+mod privacy;
 mod providers;
 mod reader;
 #[cfg(test)]

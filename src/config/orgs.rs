@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::later;
 use super::mistakes::did_you_mean;
 use super::models::Models;
+use super::privacy;
 use super::reader::{Entry, Once, Section};
 use crate::domain::{
     Alias, Limits, Money, Org, OrgId, OrgName, Route, SalesforceId, Scope, TaskName, TaskSettings,
@@ -84,6 +85,7 @@ fn tenant(
     let allowed = allowed(&mut section, models);
     let credentials = credentials(&mut section, taken);
     let (limits, per_user) = limits(&mut section, &allowed, models);
+    let privacy = privacy::read(&mut section);
     section.done();
     let org = Org {
         id: id?,
@@ -93,6 +95,7 @@ fn tenant(
         per_user,
         models: allowed,
         tasks: Arc::clone(tasks),
+        privacy,
     };
     Some(Tenant {
         org: Arc::new(org),
@@ -526,12 +529,7 @@ mod tests {
     }
 
     #[test]
-    fn privacy_and_batches_are_not_yet() {
-        let told = mistake(
-            "[orgs.limits]",
-            "[orgs.privacy]\ndrop = [\"*.SSN__c\"]\n[orgs.limits]",
-        );
-        assert!(told.starts_with("orgs[0].privacy: not yet"), "{told}");
+    fn batches_are_not_yet() {
         let told = mistake(
             "name = \"acme-prod\"",
             "name = \"acme-prod\"\nbatches = true",

@@ -106,6 +106,13 @@ impl<'n> Section<'n> {
         self.notebook.note(&self.key, None, problem);
     }
 
+    /// The table `name`, where it stands at all; one that is no table is noted, and stands empty.
+    pub fn section_if_there(&mut self, name: &'static str) -> Option<Section<'n>> {
+        let key = self.key_of(name);
+        let table = self.take(name)?.into_table();
+        Some(Section::new(key, table.unwrap_or_default(), self.notebook))
+    }
+
     /// The tables of the list `name`; none where it is missing.
     pub fn sections(&mut self, name: &'static str) -> Vec<Section<'n>> {
         let header = header(&self.key_of(name));
@@ -291,6 +298,11 @@ impl<'n> Entry<'n> {
             self.note(wanted);
         }
         Vec::new()
+    }
+
+    /// The tables of a list that is written in place; `wanted` is told where it is none.
+    pub fn sections_of(self, wanted: &str) -> Vec<Section<'n>> {
+        self.into_sections(wanted)
     }
 
     fn into_items(self) -> Vec<Entry<'n>> {

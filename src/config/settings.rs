@@ -13,6 +13,7 @@ use super::reader::{Entry, Section};
 use super::{addresses, orgs, providers, tasks};
 use crate::identity::{KeyHash, Tenant};
 use crate::providers::Kind;
+use crate::telemetry::audit::Target;
 use crate::{engine, http, lifecycle, telemetry};
 
 /// The settings of every room.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub engine: engine::Settings,
     /// How log lines look.
     pub logs: telemetry::Settings,
+    /// Where the audit lines go.
+    pub audit: telemetry::audit::Target,
     /// What the file says of prices, by `model` or `provider/model`. The routes hold them already; a reader of the
     /// config wants to know where a price comes from.
     pub prices: Prices,
@@ -121,6 +124,7 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
             old.engine.idempotency_bytes == new.engine.idempotency_bytes,
         ),
         ("telemetry", old.logs == new.logs),
+        ("audit", old.audit == new.audit),
     ]
     .into_iter()
     .filter_map(|(section, same)| (!same).then_some(section))
@@ -180,6 +184,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     let tenants = orgs::read(&mut root, &models, &tasks);
     let engine = engine(&mut root);
     let logs = logs(root.section("telemetry"));
+    let audit = audit(root.section("audit"), secrets);
     root.done();
     Settings {
         server,
@@ -188,6 +193,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         tenants,
         engine,
         logs,
+        audit,
         prices,
     }
 }
@@ -293,6 +299,21 @@ fn logs(mut section: Section<'_>) -> telemetry::Settings {
     }
 }
 
+/// `stdout` or `file:PATH`. A relative path begins at the folder of the config, as those of secrets do.
+fn audit(mut section: Section<'_>, secrets: &Secrets<'_>) -> Target {
+    let target = section.take("target").and_then(|entry| {
+        entry.parsed("must be stdout or file:PATH", |text| {
+            if text == "stdout" {
+                return Some(Target::Stdout);
+            }
+            let path = text.strip_prefix("file:").filter(|path| !path.is_empty())?;
+            Some(Target::File(secrets.folder.join(path)))
+        })
+    });
+    section.done();
+    target.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -312,6 +333,7 @@ mod tests {
         assert_eq!(settings.lifecycle, lifecycle::Settings::default());
         assert_eq!(settings.engine, engine::Settings::default());
         assert_eq!(settings.logs, telemetry::Settings::Json);
+        assert_eq!(settings.audit, Target::Stdout);
     }
 
     #[test]
@@ -360,7 +382,7 @@ mod tests {
     #[test]
     fn broken_toml_is_told_by_line_and_column_and_without_the_line() {
         let told = mistake("\"env:ANTHROPIC_API_KEY\"", "sk-ant-hunter2");
-        assert!(told.starts_with("line 34, column 11: is no TOML"), "{told}");
+        assert!(told.starts_with("line 43, column 11: is no TOML"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
         let told = mistake("admin_bind", "bind");
         assert!(told.starts_with("line 5, column 1: "), "{told}");
@@ -387,7 +409,6 @@ mod tests {
         for (table, key) in [
             ("[tokens]\nsigning_keys = []", "tokens"),
             ("[shared]\nredis = \"env:REDIS_URL\"", "shared"),
-            ("[audit]\ntarget = \"stdout\"", "audit"),
         ] {
             let told = mistake("[cache]", &format!("{table}\n[cache]"));
             assert!(told.starts_with(&format!("{key}: not yet: ")), "{told}");
@@ -404,6 +425,29 @@ mod tests {
         assert!(told[1].starts_with("server.tls: not yet"), "{told:?}");
         let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");
         assert!(told.starts_with("telemetry.otlp: not yet"), "{told}");
+    }
+
+    #[test]
+    fn the_audit_goes_to_standard_output_or_to_a_file_beside_the_config() {
+        let audit = |text: &str| {
+            let config = Scripted::EXAMPLE.replace("target = \"stdout\"", text);
+            let around = Scripted::example().with_file("/etc/belay/belay.toml", &config);
+            load(Path::new("/etc/belay/belay.toml"), &around).map(|settings| settings.audit)
+        };
+        for (text, target) in [
+            ("", Target::Stdout),
+            ("target = \"stdout\"", Target::Stdout),
+            (
+                "target = \"file:audit.jsonl\"",
+                Target::File("/etc/belay/audit.jsonl".into()),
+            ),
+        ] {
+            assert_eq!(audit(text).expect("a good config"), target);
+        }
+        let told = audit("target = \"syslog\"")
+            .expect_err("a mistake")
+            .to_string();
+        assert!(told.contains("must be stdout or file:PATH"), "{told}");
     }
 
     #[test]

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::later;
 use super::models::Models;
 use super::reader::{Section, grouped};
 use crate::domain::{Effort, TaskName, TaskSettings};
@@ -14,7 +13,6 @@ const LONGEST_TTL_S: u64 = 30 * 24 * 60 * 60;
 /// Reads every task, whether or not the file has it.
 pub fn read(root: &mut Section<'_>, models: &Models) -> Arc<BTreeMap<TaskName, TaskSettings>> {
     let mut section = root.section("tasks");
-    later::refuse(&mut section, later::IN_TASKS);
     let mut by_default = Vec::new();
     let tasks = TaskName::ALL
         .into_iter()
@@ -140,22 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_is_to_come_is_not_yet_and_another_is_unknown() {
-        for task in [
-            "email-draft",
-            "call-notes",
-            "account-research",
-            "deal-health",
-        ] {
-            let told = mistake(
-                "[cache]",
-                &format!("[tasks.{task}]\nmodel = \"none\"\n[cache]"),
-            );
-            assert!(
-                told.starts_with(&format!("tasks.{task}: not yet")),
-                "{told}"
-            );
-        }
+    fn a_task_that_nobody_knows_is_told_the_nearest() {
         let told = mistake("[tasks.briefing]", "[tasks.breifing]");
         assert!(told.contains("did you mean `briefing`?"), "{told}");
     }

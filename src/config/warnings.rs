@@ -1,7 +1,9 @@
 //! What is no mistake and still worth a second look.
 
+use std::collections::BTreeMap;
+
 use super::settings::Settings;
-use crate::domain::{Limits, Org, Route, Scope};
+use crate::domain::{Alias, Limits, Org, Route, Scope};
 use crate::identity::Tenant;
 
 /// Everything in `settings` that whoever runs the gateway may not have meant.
@@ -49,6 +51,37 @@ fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
             org.name
         ));
     }
+    if may_cost && org.privacy.is_none() {
+        warnings.push(format!(
+            "{}: has no [orgs.privacy], so every value that callers send reaches the model as it is",
+            org.name
+        ));
+    }
+    if let Some(policy) = &org.privacy {
+        if policy.detect.is_empty() && policy.patterns.is_empty() {
+            warnings.push(format!(
+                "{}: `detect = []` in [orgs.privacy] looks for nothing in texts; leave it out to look for all",
+                org.name
+            ));
+        }
+        for host in &policy.link_hosts {
+            if !host.to_string().contains(['.', ':']) {
+                warnings.push(format!(
+                    "{}: the link host `{host}` lets links lead to every host below it",
+                    org.name
+                ));
+            }
+        }
+    }
+    if let Some(policy) = &org.privacy
+        && policy.allow.is_some()
+        && policy.allow_text
+    {
+        warnings.push(format!(
+            "{}: allows certain fields only, and free text besides; `allow_text = false` in [orgs.privacy] leaves that out",
+            org.name
+        ));
+    }
     if org.per_user != Limits::default() {
         warnings.push(format!(
             "{}: limits of each user never apply, since an API key proves an org and no user in it",
@@ -69,13 +102,22 @@ fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
             ));
         }
     }
+    let mut closed: BTreeMap<&Alias, Vec<String>> = BTreeMap::new();
     for (task, settings) in &*org.tasks {
         if !org.models.contains_key(&settings.model) {
-            warnings.push(format!(
-                "{}: may not use `{}`, which `{task}` takes where the caller names no model",
-                org.name, settings.model
-            ));
+            let tasks = closed.entry(&settings.model).or_default();
+            tasks.push(format!("`{task}`"));
         }
+    }
+    for (alias, tasks) in closed {
+        let (tasks, verb) = (
+            tasks.join(", "),
+            if tasks.len() == 1 { "takes" } else { "take" },
+        );
+        warnings.push(format!(
+            "{}: may not use `{alias}`, which {tasks} {verb} where the caller names no model",
+            org.name
+        ));
     }
     for route in org.models.values() {
         of_a_route(org, route, warnings);
@@ -178,7 +220,12 @@ mod tests {
         let about = |word: &str| told.iter().filter(|line| line.contains(word)).count();
         assert_eq!(about("no budget"), 1, "{told:?}");
         assert_eq!(about("`flow` has no scope `tasks`"), 1, "{told:?}");
-        assert_eq!(about("may not use `default`"), 2, "{told:?}");
+        assert_eq!(about("may not use `default`"), 1, "{told:?}");
+        assert_eq!(
+            about("`briefing`, `case-summary`, `email-draft`"),
+            1,
+            "{told:?}"
+        );
         assert_eq!(about("never apply"), 1, "{told:?}");
         assert_eq!(about("counted as free"), 1, "{told:?}");
         assert_eq!(about("claude-sonnet-5-5\": no org has"), 1, "{told:?}");

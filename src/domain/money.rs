@@ -111,9 +111,8 @@ impl Price {
         tokens + Money(usage.web_searches.saturating_mul(self.web_search))
     }
 
-    /// The most that a call of at most so many tokens can cost, whatever the prompt cache does with its input; its
-    /// searches come on top.
-    pub fn at_most(&self, input_tokens: u64, output_tokens: u64) -> Money {
+    /// The most that a call of at most so many tokens and searches can cost, whatever the prompt cache does with its input.
+    pub fn at_most(&self, input_tokens: u64, output_tokens: u64, web_searches: u64) -> Money {
         let dearest = self
             .input
             .max(self.cache_write_5m)
@@ -126,6 +125,7 @@ impl Price {
         .of(&Usage {
             input_tokens,
             output_tokens,
+            web_searches,
             ..Usage::default()
         })
     }
@@ -171,7 +171,10 @@ mod tests {
 
     #[test]
     fn the_bound_takes_the_dearest_price_of_input() {
-        assert_eq!(SONNET.at_most(1_000, 100), Money::micros(4_000 + 1_000));
+        assert_eq!(
+            SONNET.at_most(1_000, 100, 2),
+            Money::micros(4_000 + 1_000 + 20_000)
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::model::{Alias, Route};
 use super::money::Money;
+use super::privacy::Privacy;
 use super::salesforce_id::SalesforceId;
 use super::task::{TaskName, TaskSettings};
 
@@ -37,6 +38,8 @@ pub struct Org {
     pub models: BTreeMap<Alias, Arc<Route>>,
     /// How each task is done.
     pub tasks: Arc<BTreeMap<TaskName, TaskSettings>>,
+    /// What of its data may leave; `None` where the org has said nothing of it.
+    pub privacy: Option<Arc<Privacy>>,
 }
 
 /// Limits of an org, or of a user in it; `None` is no limit.

@@ -12,6 +12,14 @@ pub enum TaskName {
     Briefing,
     /// A Case with its comment thread in, three paragraphs out.
     CaseSummary,
+    /// A Contact, Account or Opportunity in, an e-mail in the rep's voice out.
+    EmailDraft,
+    /// Raw call notes in, MEDDIC, next steps and a follow-up Task out.
+    CallNotes,
+    /// A new Account in, what is known of it out, with sources.
+    AccountResearch,
+    /// An Opportunity with its history in, a score with its drivers out.
+    DealHealth,
 }
 
 /// How a task is done. In the file: `[tasks.<name>]`.
@@ -29,13 +37,24 @@ pub struct TaskSettings {
 
 impl TaskName {
     /// Every task there is.
-    pub const ALL: [Self; 2] = [Self::Briefing, Self::CaseSummary];
+    pub const ALL: [Self; 6] = [
+        Self::Briefing,
+        Self::CaseSummary,
+        Self::EmailDraft,
+        Self::CallNotes,
+        Self::AccountResearch,
+        Self::DealHealth,
+    ];
 
     /// The task's name in paths, metrics and the config.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Briefing => "briefing",
             Self::CaseSummary => "case-summary",
+            Self::EmailDraft => "email-draft",
+            Self::CallNotes => "call-notes",
+            Self::AccountResearch => "account-research",
+            Self::DealHealth => "deal-health",
         }
     }
 

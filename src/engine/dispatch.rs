@@ -60,6 +60,8 @@ pub struct Turn {
     pub cost: Money,
     /// Time spent waiting for providers.
     pub upstream: Duration,
+    /// Attempts that went out to a provider.
+    pub attempts: u32,
 }
 
 /// A provider's answer.
@@ -95,6 +97,8 @@ pub enum Error {
 const ADDED_TOKENS: u64 = 2_000;
 /// Bytes of text to a token, for the estimate that the tokens a minute go by. Settled to the truth afterwards.
 const BYTES_PER_TOKEN: u64 = 3;
+/// Tokens that the pages of one search come to, for the same estimate.
+const TOKENS_PER_SEARCH: u64 = 8_000;
 
 impl Turn {
     /// A call that has neither asked nor used anything yet.
@@ -108,6 +112,7 @@ impl Turn {
             usage: Usage::default(),
             cost: Money::ZERO,
             upstream: Duration::ZERO,
+            attempts: 0,
         }
     }
 }
@@ -230,6 +235,7 @@ impl Dispatch {
             return Err(Error::Late);
         };
         let begun = self.clock.now();
+        turn.attempts += 1;
         let sent = upstream.provider.send(outgoing);
         let answer = tokio::time::timeout(self.longest_life, sent)
             .await
@@ -263,12 +269,19 @@ impl Dispatch {
     ) -> Result<Hold, Refusal> {
         let bytes = outgoing.body.len() as u64;
         let room = u64::from(outgoing.max_tokens);
+        let searches = u64::from(outgoing.searches);
+        // What a search reads is bounded by nothing of ours.
+        let most_read = if searches > 0 {
+            u64::from(target.capabilities.context_tokens)
+        } else {
+            bytes + ADDED_TOKENS
+        };
         let need = Need {
             slot: turn.slot.is_none(),
-            tokens: bytes / BYTES_PER_TOKEN + room,
+            tokens: bytes / BYTES_PER_TOKEN + searches * TOKENS_PER_SEARCH + room,
             cost: target
                 .price
-                .map(|price| price.at_most(bytes + ADDED_TOKENS, room)),
+                .map(|price| price.at_most(most_read, room, searches)),
         };
         let lane = if need.slot { turn.lane } else { Lane::Again };
         let (slot, hold) = self

@@ -45,7 +45,8 @@ pub struct TaskHeaders {
     /// Known again for 24 hours: a repeat with the same key and body gets the first final answer and costs nothing.
     #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
     idempotency_key: String,
-    /// `no-store`, `no-cache`, `only-if-cached` or `max-age=N`, as RFC 9111 says of requests.
+    /// `no-store`, `no-cache`, `only-if-cached` or `max-age=N` in seconds, as RFC 9111 says of requests. Salesforce itself
+    /// puts `no-cache` on every callout, so from there it counts for nothing: `fresh` asks anew.
     #[param(rename = "Cache-Control", required = false)]
     cache_control: String,
     /// The most bytes that the answer may have; longer texts are cut and the answer says `truncated`.

@@ -33,7 +33,7 @@ pub struct Problem {
     scope: Option<Scope>,
 }
 
-/// A problem as it is written, everywhere but on the Claude API's paths.
+/// What went wrong: for programs by `code` and `retryable`, for people by `title` and `detail` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct WireProblem {
@@ -76,11 +76,11 @@ pub struct WireFault {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $status:literal $text:literal),+ $(,)?) => {
+    ($(#[doc = $doc:literal] $name:ident = $status:literal $text:literal),+ $(,)?) => {
         /// The kind of a problem: part of the contract.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ToSchema)]
         pub enum Code {
-            $($(#[$doc])* #[schema(rename = $text)] $name),+
+            $(#[doc = $doc] #[schema(rename = $text)] $name),+
         }
 
         impl Code {
@@ -96,6 +96,11 @@ macro_rules! codes {
             pub fn status(self) -> StatusCode {
                 let status = match self { $(Self::$name => $status),+ };
                 StatusCode::from_u16(status).expect("the table holds statuses")
+            }
+
+            /// What it means, in a sentence.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $doc),+ }.trim()
             }
         }
     };
@@ -239,6 +244,10 @@ impl Problem {
                 "/model",
                 &format!("{named} is no model of {org}; it has {known}"),
             ),
+            Error::Withheld(fault) => Self::invalid_at(
+                &fault.pointer,
+                "is kept back by the org's privacy rules, and this task cannot do without it",
+            ),
             Error::Limited {
                 limit,
                 budget,
@@ -293,6 +302,11 @@ impl Problem {
             }
             Error::Internal => retry(Code::Internal, error.to_string(), None),
         };
+        debug_assert_eq!(
+            problem.code.as_str(),
+            error.code(),
+            "what a caller is told and what the audit line says agree"
+        );
         debug_assert_eq!(
             problem.retryable,
             error.is_retryable(),

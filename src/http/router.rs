@@ -19,7 +19,7 @@ use crate::domain::TaskName;
 use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
-use crate::usecases::{Forget, ReadAllowances, RunBulk, RunTask};
+use crate::usecases::{Forget, PreviewTask, ReadAllowances, RunBulk, RunTask};
 
 /// What handlers may take: the use cases, and who may call.
 #[derive(Clone, FromRef)]
@@ -28,6 +28,8 @@ pub struct HttpState {
     pub run_task: RunTask,
     /// Runs a task for many records.
     pub run_bulk: RunBulk,
+    /// Shows what a task would send.
+    pub preview_task: PreviewTask,
     /// Forgets cached answers.
     pub forget: Forget,
     /// Tells what is left of the limits.
@@ -40,6 +42,12 @@ pub struct HttpState {
     pub schemas: Arc<BodySchemas>,
     /// The OpenAPI documents.
     pub documents: Arc<Documents>,
+}
+
+impl FromRef<HttpState> for (RunTask, PreviewTask) {
+    fn from_ref(state: &HttpState) -> Self {
+        (state.run_task.clone(), state.preview_task.clone())
+    }
 }
 
 /// What the admin port shows.
@@ -63,6 +71,14 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(tasks::briefing_bulk))
         .routes(routes!(tasks::case_summary))
         .routes(routes!(tasks::case_summary_bulk))
+        .routes(routes!(tasks::email_draft))
+        .routes(routes!(tasks::email_draft_bulk))
+        .routes(routes!(tasks::call_notes))
+        .routes(routes!(tasks::call_notes_bulk))
+        .routes(routes!(tasks::account_research))
+        .routes(routes!(tasks::account_research_bulk))
+        .routes(routes!(tasks::deal_health))
+        .routes(routes!(tasks::deal_health_bulk))
         .routes(routes!(whoami::whoami))
         .routes(routes!(cache::forget))
         .routes(routes!(health::healthz))

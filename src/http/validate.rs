@@ -4,24 +4,44 @@
 //! One source of truth: what the document says is what is checked, with the names of the wire. A fault names the rule and
 //! never the value.
 
+use std::collections::BTreeMap;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Value, json};
 
+use super::openapi::request_name;
+use crate::domain::TaskName;
 use crate::salesforce::Fault;
 use crate::tasks::violation;
 
 /// What bodies are checked against.
 pub struct BodySchemas {
-    /// A task's request.
-    pub task: BodySchema,
+    tasks: BTreeMap<TaskName, BodySchema>,
 }
 
 /// The compiled schema of one kind of body.
 pub struct BodySchema {
     validator: Validator,
-    members: Vec<String>,
+    /// The members that each place has, by the place's pointer; an entry of a list is `*` there.
+    members: BTreeMap<String, Vec<String>>,
 }
+
+/// What a pattern of the document asks for, as a person would say it.
+const FORMS: [(&str, &str); 3] = [
+    (
+        "^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        "must be a day as YYYY-MM-DD, such as 2026-11-12",
+    ),
+    (
+        "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$",
+        "must be a BCP 47 tag or a Salesforce locale, such as de or pt_BR",
+    ),
+    (
+        "^[A-Za-z][A-Za-z0-9_.]*$",
+        "must be a field's API name, such as NumberOfEmployees",
+    ),
+];
 
 /// As many faults as one problem names.
 const FAULTS: usize = 50;
@@ -29,9 +49,18 @@ const FAULTS: usize = 50;
 impl BodySchemas {
     /// Compiles the schemas of an OpenAPI 3.1 `document`.
     pub fn of(document: &Value) -> Self {
+        let schema = |task| BodySchema::of(document, &request_name(task));
         Self {
-            task: BodySchema::of(document, "TaskRequest"),
+            tasks: TaskName::ALL.map(|task| (task, schema(task))).into(),
         }
+    }
+
+    /// What a request to `task` is checked against.
+    ///
+    /// # Panics
+    /// Never: there is one for every task.
+    pub fn task(&self, task: TaskName) -> &BodySchema {
+        self.tasks.get(&task).expect("there is one for every task")
     }
 }
 
@@ -42,10 +71,8 @@ impl BodySchema {
     /// Where the document has no such schema, which the tests would show.
     pub fn of(document: &Value, name: &str) -> Self {
         let components = document["components"].clone();
-        let members = components["schemas"][name]["properties"]
-            .as_object()
-            .map(|members| members.keys().cloned().collect())
-            .unwrap_or_default();
+        let mut members = BTreeMap::new();
+        note_members(&components["schemas"][name], &components, "", &mut members);
         let schema = json!({
             "$ref": format!("#/components/schemas/{name}"),
             "components": components,
@@ -71,6 +98,22 @@ impl BodySchema {
         }
     }
 
+    /// What is told of a member that the schema does not know at `place`.
+    fn not_among(&self, place: &str) -> String {
+        let is_index = |step: &&str| step.parse::<usize>().is_ok();
+        let steps: Vec<&str> = place
+            .split('/')
+            .map(|step| if is_index(&step) { "*" } else { step })
+            .collect();
+        let known = self.members.get(&steps.join("/"));
+        let known = known.map(|names| names.join(", ")).unwrap_or_default();
+        if place.is_empty() {
+            format!("is not a member of this request; it has {known}")
+        } else {
+            format!("is not a member here; there can be {known}")
+        }
+    }
+
     fn tell(&self, error: &ValidationError<'_>, at: &str, faults: &mut Vec<Fault>) {
         let place = error.instance_path().as_str();
         let here = format!("{at}{place}");
@@ -78,14 +121,7 @@ impl BodySchema {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 faults.extend(unexpected.iter().map(|name| Fault {
                     pointer: format!("{here}/{}", shown(name)),
-                    detail: if place.is_empty() {
-                        format!(
-                            "is not a member of this request; it has {}",
-                            self.members.join(", ")
-                        )
-                    } else {
-                        "is not a member here".to_owned()
-                    },
+                    detail: self.not_among(place),
                 }));
             }
             // A member that may be null is a union of something and null; what is wrong is wrong with the something.
@@ -93,6 +129,12 @@ impl BodySchema {
                 for error in meant(context, place) {
                     self.tell(error, at, faults);
                 }
+            }
+            ValidationErrorKind::Pattern { pattern } if let Some(form) = form(pattern) => {
+                faults.push(Fault {
+                    pointer: here,
+                    detail: form.to_owned(),
+                });
             }
             kind => faults.push(match violation::rule(kind) {
                 violation::Rule::Missing(name) => Fault {
@@ -105,6 +147,37 @@ impl BodySchema {
                 },
             }),
         }
+    }
+}
+
+/// What a pattern of the document asks for.
+fn form(pattern: &str) -> Option<&'static str> {
+    let (_, form) = FORMS.iter().find(|(known, _)| *known == pattern)?;
+    Some(form)
+}
+
+/// Notes the members of `schema` at `place` and of everything beneath it.
+fn note_members(
+    schema: &Value,
+    components: &Value,
+    place: &str,
+    noted: &mut BTreeMap<String, Vec<String>>,
+) {
+    if let Some(target) = schema["$ref"].as_str() {
+        let name = target.trim_start_matches("#/components/schemas/");
+        return note_members(&components["schemas"][name], components, place, noted);
+    }
+    for branch in schema["oneOf"].as_array().into_iter().flatten() {
+        note_members(branch, components, place, noted);
+    }
+    if let Some(members) = schema["properties"].as_object() {
+        noted.insert(place.to_owned(), members.keys().cloned().collect());
+        for (name, member) in members {
+            note_members(member, components, &format!("{place}/{name}"), noted);
+        }
+    }
+    if schema["items"].is_object() {
+        note_members(&schema["items"], components, &format!("{place}/*"), noted);
     }
 }
 
@@ -130,4 +203,89 @@ fn meant<'a>(
 fn shown(name: &str) -> String {
     let short: String = name.chars().take(60).collect();
     short.replace('~', "~0").replace('/', "~1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::openapi::document;
+
+    fn whole() -> Value {
+        document(crate::http::router::documentation())
+    }
+
+    fn faults(task: TaskName, body: &Value) -> Vec<(String, String)> {
+        let schemas = BodySchemas::of(&whole());
+        let faults = schemas.task(task).check(body, "").unwrap_err();
+        faults
+            .into_iter()
+            .map(|fault| (fault.pointer, fault.detail))
+            .collect()
+    }
+
+    #[test]
+    fn an_unknown_member_is_told_with_those_that_there_can_be() {
+        let body = json!({"facts": [{"label": "Stage", "text": "x"}], "related": {"contact": []}});
+        assert_eq!(
+            faults(TaskName::Briefing, &body),
+            [
+                (
+                    "/facts/0/text".to_owned(),
+                    "is not a member here; there can be label, value".to_owned()
+                ),
+                (
+                    "/related/contact".to_owned(),
+                    "is not a member here; there can be contacts, activities, comments, emails, opportunities".to_owned()
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_form_is_told_in_words_and_with_an_example() {
+        let body =
+            json!({"text": "Ada wants it", "call_date": "12.11.2026", "language": "german please"});
+        let told: Vec<String> = faults(TaskName::CallNotes, &body)
+            .into_iter()
+            .map(|(_, detail)| detail)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "must be a day as YYYY-MM-DD, such as 2026-11-12",
+                "must be a BCP 47 tag or a Salesforce locale, such as de or pt_BR",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_pattern_of_the_document_has_its_words() {
+        fn patterns(value: &Value, found: &mut Vec<String>) {
+            match value {
+                Value::Object(members) => {
+                    found.extend(
+                        members
+                            .get("pattern")
+                            .and_then(Value::as_str)
+                            .map(str::to_owned),
+                    );
+                    members.values().for_each(|member| patterns(member, found));
+                }
+                Value::Array(items) => items.iter().for_each(|item| patterns(item, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        patterns(&whole(), &mut found);
+        assert!(found.len() > 3, "{found:?}");
+        for pattern in found {
+            assert!(form(&pattern).is_some(), "{pattern} has no words");
+        }
+    }
+
+    #[test]
+    fn what_a_task_cannot_do_without_is_missing_also_when_it_is_null() {
+        let told = faults(TaskName::CallNotes, &json!({"text": null}));
+        assert_eq!(told, [("/text".to_owned(), "must be a string".to_owned())]);
+    }
 }

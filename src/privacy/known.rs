@@ -34,11 +34,17 @@ impl Known {
         self.mentions.add(value, number);
     }
 
-    /// Takes in a masked number, as it came and without a `.0`, as people write it.
+    /// Takes in a masked number, as it came, without a `.0`, and with its thousands apart, as people write it.
     pub(super) fn learn_number(&mut self, label: &str, digits: &str) {
         self.learn(label, digits);
-        if let Some(whole) = digits.strip_suffix(".0") {
-            self.learn(label, whole);
+        let whole = digits.strip_suffix(".0").unwrap_or(digits);
+        self.learn(label, whole);
+        let (sign, bare) = whole.split_at(usize::from(whole.starts_with('-')));
+        if bare.bytes().all(|byte| byte.is_ascii_digit()) {
+            self.learn(label, &format!("{whole}.0"));
+            for mark in [",", ".", " ", "'", "’"] {
+                self.learn(label, &format!("{sign}{}", grouped(bare, mark)));
+            }
         }
     }
 
@@ -50,6 +56,22 @@ impl Known {
     pub(super) fn masked(&self, number: usize) -> &Masked {
         &self.values[number]
     }
+}
+
+/// `digits` in threes from the right, with `mark` between them.
+fn grouped(digits: &str, mark: &str) -> String {
+    let first = digits.len() % 3;
+    let (head, rest) = digits.split_at(first);
+    let threes = rest
+        .as_bytes()
+        .chunks(3)
+        .map(|three| String::from_utf8_lossy(three).into_owned());
+    let groups: Vec<String> = (!head.is_empty())
+        .then(|| head.to_owned())
+        .into_iter()
+        .chain(threes)
+        .collect();
+    groups.join(mark)
 }
 
 fn key(value: &str) -> String {

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::detectors::{is_unspaced, is_word};
+use super::detectors::chars::{is_unspaced, is_word};
 
 /// Fewer letters and digits are no value that one could tell again.
 const FEWEST_CHARS: usize = 4;

@@ -5,7 +5,7 @@
 //! A parent or child is governed by the fields inside it, a rule that names the relationship takes it whole. Addresses
 //! are one field under their own name; since an org thinks of `Account.BillingCity` as well, their parts go by that name, too.
 //!
-//! A fact has a label and no object, so it is taken for every field that is called like the last part of its label.
+//! A fact has a label and no object, so it is taken for every field that its label may name.
 
 use super::known::Known;
 use super::vault::{Vault, label_of};
@@ -47,11 +47,12 @@ impl<'n> Place<'n> {
     }
 
     /// The value of a fact.
-    pub(super) fn of_fact(label: &'n str) -> Self {
-        let name = label.rsplit('.').next().unwrap_or(label).trim();
+    pub(super) fn of_fact(label: &'n str, policy: &Privacy) -> Self {
+        let name = last_part(label);
+        let masked = names_in(label).iter().any(|name| policy.masks(None, name));
         Self {
             allowed: true,
-            ..Self::of(None, name, false)
+            ..Self::of(None, name, masked)
         }
     }
 
@@ -87,6 +88,33 @@ impl<'n> Place<'n> {
     }
 }
 
+/// The name of a field without what no eye sees, blanks around it included: they would carry it past its rule.
+fn field_name(name: &str) -> String {
+    clean(name).trim().to_owned()
+}
+
+/// The last part of a fact's label.
+fn last_part(label: &str) -> &str {
+    let label = label.trim_end_matches(|c: char| c.is_whitespace() || ".:".contains(c));
+    label.rsplit('.').next().unwrap_or(label).trim()
+}
+
+/// Everything that a fact's label may name: its last part, each of its words, and all of them as one, also as a custom
+/// field. `Contact: Birthdate` and `SSN` are written by people who know no API names.
+fn names_in(label: &str) -> Vec<String> {
+    let mut names = vec![last_part(label).to_owned()];
+    let words: Vec<&str> = label
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    names.extend(words.iter().map(|&word| word.to_owned()));
+    names.push(words.concat());
+    names.push(words.join("_"));
+    let custom: Vec<String> = names.iter().map(|name| format!("{name}__c")).collect();
+    names.extend(custom);
+    names
+}
+
 /// `BillingAddress` and `city` are `BillingCity`, `Site__c` and `latitude` are `Site__Latitude__s`.
 fn field_of_part(compound: &str, part: &str) -> String {
     let mut chars = part.chars();
@@ -96,10 +124,12 @@ fn field_of_part(compound: &str, part: &str) -> String {
         .flat_map(char::to_uppercase)
         .chain(chars)
         .collect();
-    match (
-        compound.strip_suffix("Address"),
-        compound.strip_suffix("__c"),
-    ) {
+    let without = |suffix: &str| {
+        let at = compound.len().checked_sub(suffix.len())?;
+        let (head, tail) = compound.split_at_checked(at)?;
+        tail.eq_ignore_ascii_case(suffix).then_some(head)
+    };
+    match (without("Address"), without("__c")) {
         (Some(kind), _) => format!("{kind}{part}"),
         (None, Some(name)) => format!("{name}__{part}__s"),
         (None, None) => part,
@@ -151,11 +181,13 @@ impl<'p> Rules<'p> {
 
     fn fact(&mut self, label: &str, value: &str) -> Option<(String, String)> {
         let label = clean(label);
-        let place = Place::of_fact(&label);
-        if place.is_under(|object, name| self.policy.drops(object, name)) {
+        if names_in(&label)
+            .iter()
+            .any(|name| self.policy.drops(None, name))
+        {
             return None;
         }
-        let place = place.under(self.policy);
+        let place = Place::of_fact(&label, self.policy);
         let value = self.text(value);
         if place.masked {
             self.known.learn(&place.label(), &value);
@@ -168,11 +200,11 @@ impl<'p> Rules<'p> {
     fn record(&mut self, record: &Record, masked: bool) -> Option<Record> {
         let mut fields = Vec::with_capacity(record.fields().len());
         for (name, value) in record.fields() {
-            let name = clean(name);
+            let name = field_name(name);
             let place = Place::of(record.object(), &name, masked);
             if let Some(value) = self.value(place, value) {
                 self.vault.leave_out(&name);
-                fields.push((name.into_owned(), value));
+                fields.push((name, value));
             }
         }
         let nothing_left =
@@ -191,10 +223,10 @@ impl<'p> Rules<'p> {
             Value::Compound(members) => {
                 let mut parts = Vec::with_capacity(members.len());
                 for (name, value) in members {
-                    let name = clean(name);
+                    let name = field_name(name);
                     if let Some(value) = self.value(place.part(&name), value) {
                         self.vault.leave_out(&name);
-                        parts.push((name.into_owned(), value));
+                        parts.push((name, value));
                     }
                 }
                 let is_left = place.allowed || !parts.is_empty();
@@ -307,7 +339,7 @@ mod tests {
     fn unseen_characters_in_a_name_carry_nothing_past_a_rule() {
         let left = left_of(
             &dropping(&["*.SSN__c"]),
-            json!({"Name": "x", "S\u{200b}SN__c": "secret"}),
+            json!({"Name": "x", "S\u{200b}SN__c": "secret", " SSN__c": "secret", "SSN__c\u{a0}\t": "secret"}),
         );
         assert_eq!(left, json!({"Name": "x"}));
     }
@@ -361,9 +393,43 @@ mod tests {
     fn parts_of_an_address_go_by_the_fields_that_they_are() {
         let left = left_of(&dropping(&["Account.BillingStreet"]), deal());
         assert_eq!(left["Account"]["BillingAddress"], json!({"city": "Bath"}));
+        let record = json!({"attributes": {"type": "Account"}, "billingaddress": {"street": "Mill Lane 3", "city": "Bath"}});
+        let left = left_of(&dropping(&["Account.BillingStreet"]), record);
+        assert_eq!(left["billingaddress"], json!({"city": "Bath"}));
         let site = json!({"attributes": {"type": "Plant__c"}, "Site__c": {"latitude": 1.5, "longitude": 2.5}});
         let left = left_of(&dropping(&["Plant__c.Site__Latitude__s"]), site);
         assert_eq!(left["Site__c"], json!({"longitude": 2.5}));
+    }
+
+    #[test]
+    fn a_fact_goes_by_every_field_that_its_label_may_name() {
+        let policy = dropping(&["Contact.SSN__c", "Contact.Birthdate", "Lead.Next_Call__c"]);
+        for label in [
+            "SSN__c",
+            "SSN",
+            "Contact: SSN__c",
+            "Contact SSN",
+            "Contact/Birthdate",
+            "Contact > Birthdate",
+            "Birthdate:",
+            "Contact.Birthdate.",
+            "Birth date",
+            "Next call",
+        ] {
+            let source = Source {
+                facts: vec![
+                    (label.into(), "secret".into()),
+                    ("Stage".into(), "New".into()),
+                ],
+                ..Source::default()
+            };
+            let left = Rules::new(&policy).apply(&source);
+            assert_eq!(
+                left.facts,
+                [("Stage".to_owned(), "New".to_owned())],
+                "{label}"
+            );
+        }
     }
 
     #[test]

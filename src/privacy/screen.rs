@@ -16,7 +16,7 @@ use super::known::Known;
 use super::rules::{Place, Rules};
 use super::vault::Vault;
 use crate::domain::{Privacy, SalesforceId};
-use crate::salesforce::{Children, Record, Source, Value};
+use crate::salesforce::{Children, Record, Source, Value, clean};
 
 /// What may leave of one question, and the way back.
 ///
@@ -73,6 +73,18 @@ pub fn screen(source: &Source, texts: &[&str], policy: &Privacy) -> Screened {
     }
 }
 
+/// Which of `words` hold what `policy` masks beside `source`: for words that leave to the letter or not at all, such as
+/// the values of a picklist.
+pub fn withheld(words: &[&str], source: &Source, policy: &Privacy) -> Vec<bool> {
+    let mut rules = Rules::new(policy);
+    rules.apply(source);
+    let scanner = Scanner::new(policy, &rules.known.mentions);
+    words
+        .iter()
+        .map(|word| !scanner.is_idle() && !scanner.find(&clean(word), "").is_empty())
+        .collect()
+}
+
 impl fmt::Debug for Screened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Screened")
@@ -124,7 +136,7 @@ impl Masker<'_> {
 
     fn fact(&mut self, label: String, value: String) -> (String, String) {
         self.sent.insert("facts".to_owned());
-        let place = Place::of_fact(&label).under(self.policy);
+        let place = Place::of_fact(&label, self.policy);
         let value = if place.masked {
             self.whole(&place, value, "facts")
         } else {
@@ -211,6 +223,9 @@ impl Masker<'_> {
             }
             Value::Text(text) if is_id(place.name, text) => value.clone(),
             Value::Text(text) => Value::Text(self.text(text.clone(), place.name, audit)),
+            Value::Number(number) if self.known.number_of(number.as_str()).is_some() => {
+                Value::Text(self.whole(place, number.as_str().to_owned(), audit))
+            }
             Value::Number(number) => {
                 let hits = self.scanner.find_in_number(number.as_str());
                 if hits.is_empty() {

@@ -26,6 +26,9 @@ pub struct Outgoing {
     pub model: ModelId,
     /// The most tokens that may come back, thinking included.
     pub max_tokens: u32,
+    /// The most searches of the web that it may run at the provider. With any, what is read there is bounded by the
+    /// model's context alone.
+    pub searches: u32,
     /// What the simulator shall answer; nothing else reads it.
     pub rehearsed: Option<Value>,
 }

@@ -2,20 +2,19 @@
 
 use std::sync::{Arc, LazyLock};
 
-use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::headings::{Headings, headings};
+use super::headings::briefing::{HEADINGS, Headings};
+use super::inquiry::Inquiry;
 use super::page::Page;
 use super::rehearsal;
 use super::shape::Shape;
 use super::task::{Fields, Own, Task, members_of};
 use crate::domain::TaskName;
 use crate::privacy::grounding::Said;
-use crate::salesforce::Source;
 
 /// Changes with every change of the prompt or of the answer's types.
 const PROMPT_VERSION: &str = "briefing-1";
@@ -86,7 +85,7 @@ pub(super) struct BriefingTask;
 
 impl Fields for Briefing {
     fn text(&self, language: Option<&str>) -> String {
-        let headings = headings(language);
+        let headings = HEADINGS.of(language);
         Page::default()
             .line(&self.headline)
             .section(headings.deal_context, &self.deal_context)
@@ -141,8 +140,8 @@ impl Task for BriefingTask {
         TaskName::Briefing
     }
 
-    fn object(&self) -> &'static str {
-        "Opportunity"
+    fn objects(&self) -> &'static [&'static str] {
+        &["Opportunity"]
     }
 
     fn id_prefix(&self) -> &'static str {
@@ -161,21 +160,23 @@ impl Task for BriefingTask {
         &SHAPE
     }
 
-    fn rehearse(&self, source: &Source, today: Date) -> Value {
-        rehearsal::briefing(source, today)
+    fn rehearse(&self, inquiry: &Inquiry<'_>) -> Value {
+        rehearsal::briefing(inquiry.source, inquiry.today)
     }
 
-    fn read(&self, draft: Value) -> Result<Own, serde_json::Error> {
+    fn read(&self, draft: Value, _: &Inquiry<'_>) -> Result<Own, serde_json::Error> {
         Ok(Arc::new(serde_json::from_value::<Briefing>(draft)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use serde_json::json;
     use utoipa::PartialSchema;
 
     use super::*;
+    use crate::salesforce::Source;
 
     fn briefing() -> Briefing {
         Briefing {
@@ -265,10 +266,10 @@ mod tests {
         let draft = serde_json::to_value(briefing()).unwrap();
 
         assert_eq!(SHAPE.check(&draft), Ok(()));
-        assert_eq!(
-            BriefingTask.read(draft).unwrap().members(),
-            briefing().members()
-        );
+        let source = Source::default();
+        let inquiry = Inquiry::plain(&source, date(2026, 11, 22));
+        let own = BriefingTask.read(draft, &inquiry).unwrap();
+        assert_eq!(own.members(), briefing().members());
     }
 
     #[test]

@@ -2,20 +2,19 @@
 
 use std::sync::{Arc, LazyLock};
 
-use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::headings::{Headings, headings};
+use super::headings::case_summary::{HEADINGS, Headings};
+use super::inquiry::Inquiry;
 use super::page::Page;
 use super::rehearsal;
 use super::shape::Shape;
 use super::task::{Fields, Own, Task, members_of};
 use crate::domain::TaskName;
 use crate::privacy::grounding::Said;
-use crate::salesforce::Source;
 
 /// Changes with every change of the prompt or of the answer's types.
 const PROMPT_VERSION: &str = "case-summary-1";
@@ -74,7 +73,7 @@ pub(super) struct CaseSummaryTask;
 
 impl Fields for CaseSummary {
     fn text(&self, language: Option<&str>) -> String {
-        let headings = headings(language);
+        let headings = HEADINGS.of(language);
         Page::default()
             .section(headings.situation, &self.situation)
             .section(headings.history, &self.history)
@@ -115,8 +114,8 @@ impl Task for CaseSummaryTask {
         TaskName::CaseSummary
     }
 
-    fn object(&self) -> &'static str {
-        "Case"
+    fn objects(&self) -> &'static [&'static str] {
+        &["Case"]
     }
 
     fn id_prefix(&self) -> &'static str {
@@ -135,21 +134,23 @@ impl Task for CaseSummaryTask {
         &SHAPE
     }
 
-    fn rehearse(&self, source: &Source, _today: Date) -> Value {
-        rehearsal::case_summary(source)
+    fn rehearse(&self, inquiry: &Inquiry<'_>) -> Value {
+        rehearsal::case_summary(inquiry.source)
     }
 
-    fn read(&self, draft: Value) -> Result<Own, serde_json::Error> {
+    fn read(&self, draft: Value, _: &Inquiry<'_>) -> Result<Own, serde_json::Error> {
         Ok(Arc::new(serde_json::from_value::<CaseSummary>(draft)?))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::civil::date;
     use serde_json::json;
     use utoipa::PartialSchema;
 
     use super::*;
+    use crate::salesforce::Source;
 
     fn summary() -> CaseSummary {
         CaseSummary {
@@ -194,10 +195,10 @@ mod tests {
         let draft = serde_json::to_value(summary()).unwrap();
 
         assert_eq!(SHAPE.check(&draft), Ok(()));
-        assert_eq!(
-            CaseSummaryTask.read(draft).unwrap().members(),
-            summary().members()
-        );
+        let source = Source::default();
+        let inquiry = Inquiry::plain(&source, date(2026, 11, 22));
+        let own = CaseSummaryTask.read(draft, &inquiry).unwrap();
+        assert_eq!(own.members(), summary().members());
     }
 
     #[test]

@@ -102,7 +102,8 @@ fn beginning(text: &str, at_most: usize) -> &str {
     &text[..end]
 }
 
-fn units(text: &str) -> usize {
+/// The length of `text` as Apex counts it.
+pub(super) fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
 

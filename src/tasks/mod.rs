@@ -15,10 +15,15 @@
 //! * The simulator's answers come from here and not from a provider, because only a task knows its record. They quote
 //!   and never conclude, so the grounding check has nothing to find in them.
 
+mod account_research;
 mod briefing;
+mod call_notes;
 mod case_summary;
+mod deal_health;
+mod email_draft;
 mod excerpt;
 mod headings;
+mod inquiry;
 mod page;
 mod question;
 mod rehearsal;
@@ -26,18 +31,36 @@ mod shape;
 mod task;
 pub mod violation;
 
+pub use account_research::{
+    AccountResearch, AccountResearchOptions, DecisionMaker, FieldConfidence, FieldKind, FieldValue,
+    OrgChartEntry, ResearchField,
+};
 pub use briefing::{Briefing, RiskFactor, Severity};
+pub use call_notes::{
+    CallNextStep, CallNotes, CallNotesOptions, FollowUpTask, Meddic, MeddicConfidence,
+    MeddicFinding, TaskAttributes, TaskKind, TaskPriority, TaskStatus,
+};
 pub use case_summary::{CaseSummary, Sentiment};
+pub use deal_health::{Band, DealHealth, Driver, Effect, Signals};
+pub use email_draft::{EmailDraft, EmailDraftOptions, Purpose, Tone, UsedFact};
+pub use inquiry::{Block, Extras, Findings, Inquiry, Options, SearchBrief, SourceFound};
 pub use question::user_message;
 pub use shape::Shape;
-pub use task::{Fields, Own, Task};
+pub use task::{Fields, Own, Task, any_of};
 
 use crate::domain::TaskName;
 
 /// Every task there is, in the order of [`TaskName::ALL`].
 #[must_use]
 pub fn all() -> &'static [&'static dyn Task] {
-    &[&briefing::BriefingTask, &case_summary::CaseSummaryTask]
+    &[
+        &briefing::BriefingTask,
+        &case_summary::CaseSummaryTask,
+        &email_draft::EmailDraftTask,
+        &call_notes::CallNotesTask,
+        &account_research::AccountResearchTask,
+        &deal_health::DealHealthTask,
+    ]
 }
 
 /// The task of this name.
@@ -46,6 +69,10 @@ pub fn named(name: TaskName) -> &'static dyn Task {
     match name {
         TaskName::Briefing => &briefing::BriefingTask,
         TaskName::CaseSummary => &case_summary::CaseSummaryTask,
+        TaskName::EmailDraft => &email_draft::EmailDraftTask,
+        TaskName::CallNotes => &call_notes::CallNotesTask,
+        TaskName::AccountResearch => &account_research::AccountResearchTask,
+        TaskName::DealHealth => &deal_health::DealHealthTask,
     }
 }
 

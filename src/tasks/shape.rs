@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use super::excerpt::clip;
 use super::violation;
 
 /// As many violations as one report names; a model that breaks more has not understood the task.
@@ -73,6 +74,11 @@ impl Shape {
         &self.on_the_wire
     }
 
+    /// Cuts each text of `draft` that is longer than its member may be, as one is whose withheld values were put back.
+    pub fn clip(&self, draft: &mut Value) {
+        clip_by(&self.schema, draft);
+    }
+
     /// Checks a model's answer.
     ///
     /// # Errors
@@ -90,6 +96,38 @@ impl Shape {
         } else {
             Err(violations)
         }
+    }
+}
+
+/// Cuts what in `value` is longer than `schema` says.
+fn clip_by(schema: &Value, value: &mut Value) {
+    for options in ["anyOf", "oneOf"] {
+        for option in schema[options].as_array().into_iter().flatten() {
+            clip_by(option, value);
+        }
+    }
+    match value {
+        Value::String(text) => {
+            if let Some(most) = schema["maxLength"].as_u64() {
+                let most = usize::try_from(most).unwrap_or(usize::MAX);
+                *text = clip(std::mem::take(text), most);
+            }
+        }
+        Value::Array(items) => {
+            if let Some(schema) = schema.get("items") {
+                for item in items {
+                    clip_by(schema, item);
+                }
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                if let Some(schema) = schema["properties"].get(name.as_str()) {
+                    clip_by(schema, member);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -296,6 +334,19 @@ mod tests {
     #[test]
     fn an_answer_within_every_limit_passes() {
         assert_eq!(Shape::of::<Sample>().check(&good()), Ok(()));
+    }
+
+    #[test]
+    fn a_text_that_grew_beyond_its_member_is_cut_at_any_depth() {
+        let mut draft = good();
+        draft["title"] = json!("abcdefgh");
+        draft["notes"] = json!(["xyz", "longer"]);
+        let shape = Shape::of::<Sample>();
+        shape.clip(&mut draft);
+
+        assert_eq!(draft["title"], "abcd…");
+        assert_eq!(draft["notes"], json!(["xyz", "lo…"]));
+        assert_eq!(shape.check(&draft), Ok(()));
     }
 
     #[test]

@@ -5,8 +5,10 @@
 //! field where it is logged, and labels are enums or an org's configured name, so that the number of series is known
 //! from reading.
 
+pub mod audit;
 pub mod logs;
 pub mod metrics;
 
+pub use audit::Audit;
 pub use logs::Settings;
 pub use metrics::Metrics;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::domain::{Alias, IdempotencyKey, ModelId, Money, ProviderName, RequestId, Usage};
+use super::error::Error;
+use crate::domain::{
+    Alias, IdempotencyKey, ModelId, Money, Org, ProviderName, RequestId, Route, TaskSettings, Usage,
+};
 use crate::engine::idempotency::BodyHash;
 use crate::salesforce::Source;
-use crate::tasks::{Own, Task};
+use crate::tasks::{Options, Task};
 
 /// One question to a task. Whatever makes one has checked it.
 #[derive(Clone)]
@@ -17,6 +20,8 @@ pub struct Asked {
     pub task: &'static dyn Task,
     /// The record and whatever came with it.
     pub source: Arc<Source>,
+    /// What the caller said to this task alone.
+    pub options: Options,
     /// What the caller would like to see stressed.
     pub instructions: Option<String>,
     /// A BCP 47 tag; none: the record's own language.
@@ -68,8 +73,8 @@ pub struct Answer {
     pub record_id: Option<String>,
     /// The whole answer as readable text.
     pub text: String,
-    /// The task's own fields.
-    pub own: Own,
+    /// The task's own fields, by their names on the wire.
+    pub own: Map<String, Value>,
     /// What the answer says and the input does not.
     pub ungrounded: Vec<String>,
     /// How many values were masked on the way out.
@@ -105,6 +110,9 @@ pub struct Told {
     pub took: Duration,
 }
 
+/// How a call ended.
+pub type Landed = Result<Told, Error>;
+
 /// Where an answer came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
@@ -129,10 +137,39 @@ pub enum Via {
     Replayed,
 }
 
+impl Asked {
+    /// The id of the record, as the caller wrote it.
+    pub fn record_id(&self) -> Option<String> {
+        let record = self.source.record.as_ref()?;
+        record.text("Id").map(str::to_owned)
+    }
+
+    /// How the task is done in `org`, and where its question goes.
+    ///
+    /// # Errors
+    /// Where the caller names a model that the org does not have.
+    pub fn way(&self, org: &Org) -> Result<(TaskSettings, Arc<Route>), Error> {
+        let settings = org
+            .tasks
+            .get(&self.task.name())
+            .cloned()
+            .unwrap_or_default();
+        let alias = self.model.as_ref().unwrap_or(&settings.model);
+        let route = org.models.get(alias).cloned().ok_or_else(|| {
+            let known: Vec<&str> = org.models.keys().map(Alias::as_str).collect();
+            Error::UnknownModel {
+                named: alias.clone(),
+                known: known.join(", "),
+            }
+        })?;
+        Ok((settings, route))
+    }
+}
+
 impl Answer {
     /// The size of it in memory, about.
     pub fn bytes(&self) -> u32 {
-        let own = Value::Object(self.own.members()).to_string().len();
+        let own = serde_json::to_string(&self.own).map_or(0, |text| text.len());
         let lists: usize = self.ungrounded.iter().map(String::len).sum();
         u32::try_from(1_024 + self.text.len() + own + lists).unwrap_or(u32::MAX)
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::domain::{Alias, Money};
 use crate::engine::dispatch;
 use crate::engine::limits::{LimitName, Refusal};
-use crate::providers::{self, Fault};
+use crate::providers;
+use crate::salesforce::Fault;
 
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -19,6 +20,9 @@ pub enum Error {
         /// The aliases that the org has, as a list.
         known: String,
     },
+    /// The org's privacy rules leave nothing of what the task cannot do without.
+    #[error("{0} is kept back by the org's privacy rules")]
+    Withheld(Fault),
     /// A limit of the org, or of the user, is used up.
     #[error("{limit} is used up")]
     Limited {
@@ -82,6 +86,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::UnknownModel { .. }
+            | Self::Withheld(_)
             | Self::OverLimit { .. }
             | Self::NotCached
             | Self::ModelRefused
@@ -94,6 +99,30 @@ impl Error {
             | Self::Overloaded { .. }
             | Self::UpstreamFailed(_)
             | Self::Internal => true,
+        }
+    }
+
+    /// The problem's code, as the contract has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownModel { .. } | Self::Withheld(_) => "invalid-request",
+            Self::Limited { limit, .. } => match limit {
+                LimitName::RequestsPerMinute => "rate-limited",
+                LimitName::TokensPerMinute => "tokens-limited",
+                LimitName::CallsInFlight => "too-many-in-flight",
+                LimitName::BudgetPerDay | LimitName::BudgetPerMonth => "budget-spent",
+            },
+            Self::OverLimit { .. } => "over-limit",
+            Self::Late => "deadline-passed",
+            Self::NotCached => "not-cached",
+            Self::ModelRefused => "model-refused",
+            Self::AnswerInvalid => "answer-invalid",
+            Self::AnswerCut => "answer-cut",
+            Self::Overloaded { .. } => "overloaded",
+            Self::UpstreamRefused(_) => "upstream-refused",
+            Self::UpstreamFailed(_) => "upstream-failed",
+            Self::IdempotencyMismatch => "idempotency-mismatch",
+            Self::Internal => "internal",
         }
     }
 
@@ -136,15 +165,19 @@ impl From<dispatch::Error> for Error {
             dispatch::Error::Late => Self::Late,
             dispatch::Error::Resting { retry_in } => Self::Overloaded { retry_in },
             dispatch::Error::Upstream(error) => match error.fault {
-                Fault::RateLimited | Fault::Overloaded(_) => Self::Overloaded {
-                    retry_in: error.retry_after.unwrap_or(A_MOMENT),
-                },
-                Fault::Denied(_) | Fault::Rejected(_) => Self::UpstreamRefused(Arc::new(error)),
-                Fault::Unreachable
-                | Fault::Cut
-                | Fault::Hung
-                | Fault::Malformed
-                | Fault::Failed(_) => Self::UpstreamFailed(Arc::new(error)),
+                providers::Fault::RateLimited | providers::Fault::Overloaded(_) => {
+                    Self::Overloaded {
+                        retry_in: error.retry_after.unwrap_or(A_MOMENT),
+                    }
+                }
+                providers::Fault::Denied(_) | providers::Fault::Rejected(_) => {
+                    Self::UpstreamRefused(Arc::new(error))
+                }
+                providers::Fault::Unreachable
+                | providers::Fault::Cut
+                | providers::Fault::Hung
+                | providers::Fault::Malformed
+                | providers::Fault::Failed(_) => Self::UpstreamFailed(Arc::new(error)),
             },
         }
     }

@@ -4,15 +4,24 @@
 //! of the hot path a line a step; how each step works stands in the rooms below.
 
 pub mod answer;
+mod composition;
 pub mod error;
 pub mod forget;
+pub mod parts;
+pub mod preview_task;
 pub mod read_allowances;
 pub mod run_bulk;
 pub mod run_task;
+mod task_flight;
+mod trail;
+mod verdict;
+mod web_search;
 
 pub use answer::{Answer, Asked, Told, Via};
 pub use error::Error;
 pub use forget::Forget;
+pub use parts::Parts;
+pub use preview_task::{Preview, PreviewTask};
 pub use read_allowances::ReadAllowances;
 pub use run_bulk::RunBulk;
 pub use run_task::RunTask;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::answer::{Asked, Repeat};
+use super::answer::{Asked, Landed, Repeat};
 use super::error::Error;
-use super::run_task::{Counted, Landed, RunTask};
-use crate::domain::{Caller, Deadline};
+use super::run_task::{Counted, RunTask};
+use crate::domain::{Caller, Deadline, RequestId, TaskName};
 use crate::engine::limits::{Lane, Limits};
 
 /// Runs a task for many records.
@@ -22,6 +22,9 @@ pub struct RunBulk {
     limits: Arc<Limits>,
 }
 
+/// The code of what a door refuses item by item.
+const INVALID: &str = "invalid-request";
+
 impl RunBulk {
     /// Runs each item by `run_task`.
     pub fn new(run_task: RunTask, limits: Arc<Limits>) -> Self {
@@ -30,7 +33,8 @@ impl RunBulk {
 
     /// One outcome for each item, in order. The whole counts as one request.
     ///
-    /// An item that is already an error, because its door refused it, keeps its place and its error `E`.
+    /// An item that is already an error, because its door refused it as a request to `question`, keeps its place and its
+    /// error `E`.
     ///
     /// # Errors
     /// Where the call as a whole may not go on: its calls a minute are used up, or its idempotency key came with another
@@ -38,6 +42,7 @@ impl RunBulk {
     pub async fn run<E>(
         &self,
         caller: &Caller,
+        question: (TaskName, &RequestId),
         items: Vec<Result<Asked, E>>,
         by: Deadline,
     ) -> Result<Vec<Result<Landed, E>>, Error> {
@@ -57,7 +62,10 @@ impl RunBulk {
                     let turn = (Lane::Bulk, Counted::WithItsBulk);
                     Ok(self.run_task.run(caller, asked, by, turn).await)
                 }
-                Err(refused) => Err(refused),
+                Err(refused) => {
+                    self.run_task.refused(caller, question, INVALID).await;
+                    Err(refused)
+                }
             }
         });
         Ok(join_all(runs).await)

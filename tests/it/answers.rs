@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::helpers::drafts;
 use crate::helpers::org::{KEY, UPSTREAM_KEY};
-use crate::helpers::reply::{self, COST};
+use crate::helpers::reply::COST;
 use crate::helpers::{Config, Play, Reply, TestApp, Upstream, case, opportunity};
 
 /// The members that every task's answer has, before and after the task's own.
@@ -60,7 +61,7 @@ async fn a_briefing_has_exactly_the_members_of_the_contract() {
         &body["usage"],
         &["input_tokens", "output_tokens", "cost_usd"],
     );
-    for (member, value) in reply::briefing().as_object().expect("an object") {
+    for (member, value) in drafts::briefing().as_object().expect("an object") {
         assert_eq!(&body[member], value, "{member}");
     }
     assert!(body["id"].as_str().expect("a text").starts_with("brf_"));
@@ -206,7 +207,7 @@ async fn a_record_may_come_as_text_or_as_facts() {
 
 #[tokio::test]
 async fn what_the_record_does_not_say_is_listed_as_ungrounded() {
-    let mut draft = reply::briefing();
+    let mut draft = drafts::briefing();
     draft["headline"] = json!("Brackwater will sign for $150,000 on 4 July 2026");
     let upstream = Upstream::doing(Play::Answer(Reply::saying(draft))).await;
     let app = TestApp::new(&Config::to(&upstream)).await;

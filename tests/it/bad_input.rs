@@ -220,11 +220,14 @@ async fn a_record_of_another_object_is_refused_by_its_type() {
 #[tokio::test]
 async fn an_unknown_task_is_not_found_and_the_tasks_are_listed() {
     let (app, upstream) = app().await;
-    for path in ["/brief", "/deal-health", "/briefing/bulk/more", "/"] {
+    for path in ["/brief", "/forecast", "/briefing/bulk/more", "/"] {
         let call = app.post(path, &json!({"record": opportunity()}));
         let problem = call.send().await.expect_problem(404, "not-found");
         let detail = problem["detail"].as_str().expect("a text");
-        assert!(detail.contains("/briefing, /case-summary"), "{detail}");
+        assert!(
+            detail.contains("/briefing, /case-summary, /email-draft"),
+            "{detail}"
+        );
     }
     assert_eq!(upstream.count(), 0);
     app.expect_serving().await;

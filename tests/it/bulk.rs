@@ -3,7 +3,8 @@
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use crate::helpers::reply::{self, COST};
+use crate::helpers::drafts;
+use crate::helpers::reply::COST;
 use crate::helpers::{
     Config, Gate, Play, Reply, TestApp, TestClock, Upstream, case, opportunity, opportunity_named,
 };
@@ -67,7 +68,7 @@ async fn two_hundred_items_are_answered_in_their_order() {
     let upstream = Upstream::good().await;
     let app = TestApp::new(&Config::to(&upstream)).await;
     for (nth, value) in [(3, "third"), (150, "one hundred and fiftieth")] {
-        let mut draft = reply::briefing();
+        let mut draft = drafts::briefing();
         draft["headline"] = json!(value);
         upstream.about(
             &format!("bulk item {nth} of many"),
@@ -213,7 +214,7 @@ async fn omit_text_leaves_the_text_out_and_nothing_else() {
 
 #[tokio::test]
 async fn an_answer_is_cut_to_what_the_caller_can_take_and_the_cache_holds_it_whole() {
-    let long = Reply::saying(reply::long_briefing());
+    let long = Reply::saying(drafts::long_briefing());
     let upstream = Upstream::doing(Play::Answer(long)).await;
     let app = TestApp::new(&Config::to(&upstream)).await;
     let cut = app
@@ -242,7 +243,7 @@ async fn an_answer_is_cut_to_what_the_caller_can_take_and_the_cache_holds_it_who
 
 #[tokio::test]
 async fn the_body_of_a_bulk_stays_below_one_and_a_half_megabytes() {
-    let long = Reply::saying(reply::long_briefing());
+    let long = Reply::saying(drafts::long_briefing());
     let upstream = Upstream::doing(Play::Answer(long)).await;
     let app = TestApp::new(&Config::to(&upstream)).await;
     let items = json!({"items": vec![json!({"record": opportunity()}); 60]});

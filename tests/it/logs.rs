@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::helpers::org::{KEY, OTHER_KEY, UPSTREAM_KEY};
 use crate::helpers::process::Belay;
-use crate::helpers::{Config, Play, Reply, Upstream, case, opportunity, reply, until};
+use crate::helpers::{Config, Play, Reply, Upstream, case, drafts, opportunity, until};
 
 /// Stands in every value that a caller, a record or a model brings.
 const CANARY: &str = "canary";
@@ -20,7 +20,7 @@ fn record() -> Value {
 
 /// Answers and faults that speak of the canary themselves.
 fn plays() -> Vec<Play> {
-    let mut wrong = reply::briefing();
+    let mut wrong = drafts::briefing();
     wrong["risk_factors"][0]["severity"] = json!("canary of the severity");
     wrong["canary of a member"] = json!("canary of its value");
     vec![

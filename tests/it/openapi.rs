@@ -211,3 +211,63 @@ async fn the_examples_of_the_document_work_when_they_are_sent() {
     }
     assert!(sent >= 8, "{sent} examples");
 }
+
+#[test]
+fn the_texts_of_both_documents_are_whole_and_meant_for_their_readers() {
+    fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    match member {
+                        Value::String(text) if name == "description" => found.push(text),
+                        other => texts(other, found),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+            _ => {}
+        }
+    }
+    for text in [COMMITTED, COMMITTED_FOR_SALESFORCE] {
+        let document: Value = serde_json::from_str(text).expect("JSON");
+        let mut found = Vec::new();
+        texts(&document, &mut found);
+        assert!(found.len() > 200, "{}", found.len());
+        for text in found {
+            let parted = text.replace("\n\n", "");
+            assert!(!parted.contains('\n'), "parted in mid-sentence: {text}");
+            assert!(!text.contains("The document"), "our own talk: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_flow_must_give_notes_and_is_told_of_nothing_that_it_cannot_send() {
+    let flow: Value = serde_json::from_str(COMMITTED_FOR_SALESFORCE).expect("JSON");
+    let schemas = &flow["components"]["schemas"];
+    assert_eq!(schemas["CallNotesRequest"]["required"], json!(["text"]));
+    for task in ["Briefing", "CallNotes", "AccountResearch"] {
+        let story = &schemas[format!("{task}Request")]["description"];
+        let story = story.as_str().expect("a description");
+        assert!(story.contains("`record_json` or `facts`"), "{story}");
+        assert!(!story.contains("`record`"), "{story}");
+    }
+}
+
+#[test]
+fn every_code_is_told_with_its_status_and_what_it_means() {
+    let document = document();
+    let listed = document["x-problems"].as_array().expect("a list");
+    let told: Vec<(&str, u64)> = listed
+        .iter()
+        .filter_map(|problem| Some((problem["code"].as_str()?, problem["status"].as_u64()?)))
+        .collect();
+    assert_eq!(told, CODES.map(|(code, status)| (code, u64::from(status))));
+    for problem in listed {
+        let meaning = problem["meaning"].as_str().unwrap_or_default();
+        assert!(
+            meaning.ends_with('.') && !meaning.starts_with(' '),
+            "{problem}"
+        );
+    }
+}

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use crate::helpers::org::{KEY, SECOND_KEY};
 use crate::helpers::process::Belay;
-use crate::helpers::{Config, Upstream, until};
+use crate::helpers::{Config, Upstream, opportunity_named, until};
 
 const KEY_AFTER: &str = "belay_acme-after-the-reload";
 
@@ -78,4 +78,24 @@ async fn a_bad_file_is_refused_whole_and_said_so_until_it_is_mended() {
     })
     .await;
     assert!(!failed(&belay).await);
+}
+
+#[tokio::test]
+async fn a_policy_that_is_reloaded_holds_at_once_also_for_what_is_cached() {
+    const ADDRESS: &str = "quay.clerk@mail.example";
+    let upstream = Upstream::good().await;
+    let config = Config::to(&upstream);
+    let belay = Belay::serve(&config).await;
+    let record = opportunity_named(format!("Ask {ADDRESS}"));
+    belay.brief(&record).send().await.expect_ok();
+    assert!(upstream.seen()[0].body.contains(ADDRESS));
+
+    belay.rewrite(&config.privacy("").text());
+    belay.signal("HUP").await;
+    until("a call under the new policy", async || {
+        belay.brief(&record).send().await.expect_ok();
+        upstream.count() == 2
+    })
+    .await;
+    assert!(!upstream.seen()[1].body.contains(ADDRESS));
 }

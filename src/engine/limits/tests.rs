@@ -23,6 +23,7 @@ fn caller(limits: Caps) -> Caller {
             per_user: Caps::default(),
             models: BTreeMap::new(),
             tasks: Arc::default(),
+            privacy: None,
         }),
         credential_id: "flow".into(),
         credential_kind: CredentialKind::ApiKey,

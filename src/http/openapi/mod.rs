@@ -19,6 +19,9 @@ use url::Url;
 use utoipa::OpenApi;
 
 use super::problem::{Code, WireProblem};
+use super::routes::preview::TaskPreview;
+use crate::domain::TaskName;
+use crate::tasks::{self, AccountResearchOptions, CallNotesOptions, EmailDraftOptions};
 
 /// The two documents, as they are served and committed.
 pub struct Documents {
@@ -34,7 +37,14 @@ pub struct Documents {
         title = "Belay",
         description = "The gateway between Salesforce orgs and Claude: typed answers about records, inside the org's limits, budget and deadline."
     ),
-    components(schemas(WireProblem, Code)),
+    components(schemas(
+        WireProblem,
+        Code,
+        TaskPreview,
+        EmailDraftOptions,
+        CallNotesOptions,
+        AccountResearchOptions
+    )),
     tags(
         (name = "tasks", description = "Typed answers about Salesforce records"),
         (name = "identity", description = "Who is calling, and whether the gateway is there"),
@@ -43,8 +53,10 @@ pub struct Documents {
 )]
 struct Document;
 
-/// The tasks, as their answers are named.
-const TASKS: [&str; 2] = ["Briefing", "CaseSummary"];
+/// The schema of a preview.
+const PREVIEW: &str = "TaskPreview";
+/// What `text` is to call notes.
+const NOTES: &str = "The raw notes of the call, as they were written down. More than the model should read is cut, and the answer says `input_truncated`.";
 /// What the 3.0.3 document names as its server where nobody has said: External Services wants an absolute address.
 const PLACEHOLDER: &str = "https://belay.example.com";
 
@@ -54,13 +66,29 @@ impl Documents {
         let url = public_url.map(|url| url.as_str().trim_end_matches('/'));
         let mut openapi = document(api);
         openapi["servers"] = json!([{"url": url.unwrap_or("/")}]);
-        let mut flat = salesforce::for_salesforce(&openapi);
+        let mut flat = salesforce::for_salesforce(&without_previews(&openapi));
         flat["servers"] = json!([{"url": url.unwrap_or(PLACEHOLDER)}]);
         Self {
             openapi: written(&openapi),
             salesforce: written(&flat),
         }
     }
+}
+
+/// `document` as a Flow sees it: an output has one shape, so there are no previews, and a Flow has no `record` to send.
+fn without_previews(document: &Value) -> Value {
+    let mut document = document.clone();
+    for task in TaskName::ALL {
+        let request = &mut document["components"]["schemas"][request_name(task)];
+        if let Some(members) = request["properties"].as_object_mut() {
+            members.shift_remove("preview");
+        }
+        request["description"] = json!(story(task, "`record_json` or `facts`"));
+        let operation = &mut document["paths"][format!("/{task}")]["post"];
+        operation["responses"]["200"]["content"]["application/json"]["schema"] =
+            reference(&format!("{}Answer", type_name(task)));
+    }
+    document
 }
 
 fn written(document: &Value) -> String {
@@ -93,7 +121,41 @@ pub fn document(api: utoipa::openapi::OpenApi) -> Value {
             }
         }
     }
-    named_by_task(&document)
+    // OpenAPI has no place for what the words of an enum mean; the page at /docs shows them from here.
+    let problems = Code::ALL.iter().map(|code| {
+        json!({
+            "code": code.as_str(),
+            "status": code.status().as_u16(),
+            "title": code.title(),
+            "meaning": code.meaning(),
+        })
+    });
+    document["x-problems"] = problems.collect();
+    let mut document = named_by_task(&document);
+    unwrap_texts(&mut document);
+    document
+}
+
+/// Puts the lines of each description back together that only the source code's width had parted.
+fn unwrap_texts(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(text) if name == "description" => {
+                        let paragraphs: Vec<String> = text
+                            .split("\n\n")
+                            .map(|paragraph| paragraph.replace('\n', " "))
+                            .collect();
+                        *text = paragraphs.join("\n\n");
+                    }
+                    other => unwrap_texts(other),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(unwrap_texts),
+        _ => {}
+    }
 }
 
 /// Every problem that an operation may answer with, by status.
@@ -123,10 +185,9 @@ fn add_examples(path: &str, operation: &mut Value) {
     let Some(body) = operation.pointer_mut("/requestBody/content/application~1json") else {
         return;
     };
-    let (record, facts) = if path.starts_with("/case-summary") {
-        examples::case()
-    } else {
-        examples::opportunity()
+    let task = path.trim_start_matches('/').trim_end_matches("/bulk");
+    let Some((record, facts)) = TaskName::parse(task).map(examples::of) else {
+        return;
     };
     let shown = |request: Value| {
         if path.ends_with("/bulk") {
@@ -138,40 +199,107 @@ fn add_examples(path: &str, operation: &mut Value) {
     body["examples"] = json!({"record": shown(record), "facts": shown(facts)});
 }
 
-/// Gives each task's answers names of their own: `BriefingAnswer`, `BriefingBulkAnswer`, `BriefingBulkResult`.
+/// What the schemas of `task` begin with: `CaseSummary`.
+fn type_name(task: TaskName) -> String {
+    let words = task.as_str().split('-');
+    words
+        .map(|word| word[..1].to_ascii_uppercase() + &word[1..])
+        .collect()
+}
+
+/// The name of the schema of a request to `task`.
+pub fn request_name(task: TaskName) -> String {
+    format!("{}Request", type_name(task))
+}
+
+/// Gives each task's requests and answers schemas and names of their own: `BriefingRequest`, `BriefingBulkRequest`,
+/// `BriefingAnswer`, `BriefingBulkAnswer`, `BriefingBulkResult`.
 fn named_by_task(document: &Value) -> Value {
     let mut text = document.to_string();
-    for task in TASKS {
-        text = text.replace(&format!("TaskAnswer_{task}"), &format!("{task}Answer"));
+    for task in TaskName::ALL {
+        let name = type_name(task);
+        text = text.replace(&format!("TaskAnswer_{name}"), &format!("{name}Answer"));
     }
     let mut document: Value =
         serde_json::from_str(&text).expect("names hold nothing that JSON escapes");
     let Some(schemas) = document["components"]["schemas"].as_object_mut() else {
         return document;
     };
-    let (answer, result) = (
-        schemas.shift_remove("BulkAnswer"),
-        schemas.shift_remove("BulkResult"),
-    );
-    let (answer, result) = (answer.unwrap_or_default(), result.unwrap_or_default());
-    for task in TASKS {
-        let (mut answer, mut result) = (answer.clone(), result.clone());
-        answer["properties"]["results"]["items"] = reference(&format!("{task}BulkResult"));
-        result["properties"]["answer"] = reference(&format!("{task}Answer"));
-        schemas.insert(format!("{task}BulkAnswer"), answer);
-        schemas.insert(format!("{task}BulkResult"), result);
+    let [request, bulk_request, bulk_answer, result] =
+        ["TaskRequest", "BulkRequest", "BulkAnswer", "BulkResult"]
+            .map(|name| schemas.shift_remove(name).unwrap_or_default());
+    for task in TaskName::ALL {
+        let name = type_name(task);
+        let own = schemas.shift_remove(&format!("{name}Options"));
+        schemas.insert(request_name(task), closed(&request, own.as_ref(), task));
+        let (mut bulk_request, mut bulk_answer, mut result) =
+            (bulk_request.clone(), bulk_answer.clone(), result.clone());
+        bulk_request["properties"]["items"]["items"] = reference(&request_name(task));
+        bulk_answer["properties"]["results"]["items"] = reference(&format!("{name}BulkResult"));
+        result["properties"]["answer"] = reference(&format!("{name}Answer"));
+        result["properties"]["answer"]["description"] =
+            json!("Its answer, where the status is 200.");
+        // An answer is described by what it tells, not by what all answers have.
+        let answer = &mut schemas[&format!("{name}Answer")];
+        answer["description"] = answer["allOf"][0]["description"].clone();
+        schemas.insert(format!("{name}BulkRequest"), bulk_request);
+        schemas.insert(format!("{name}BulkAnswer"), bulk_answer);
+        schemas.insert(format!("{name}BulkResult"), result);
     }
-    let paths = document["paths"].as_object_mut().into_iter().flatten();
-    for (path, item) in paths.filter(|(path, _)| path.ends_with("/bulk")) {
-        let task = if path.starts_with("/briefing") {
-            TASKS[0]
-        } else {
-            TASKS[1]
-        };
-        item["post"]["responses"]["200"]["content"]["application/json"]["schema"] =
-            reference(&format!("{task}BulkAnswer"));
+    for task in TaskName::ALL {
+        let name = type_name(task);
+        for (path, kind) in [(format!("/{task}"), ""), (format!("/{task}/bulk"), "Bulk")] {
+            let operation = &mut document["paths"][path]["post"];
+            operation["requestBody"]["content"]["application/json"]["schema"] =
+                reference(&format!("{name}{kind}Request"));
+            let answer = reference(&format!("{name}{kind}Answer"));
+            operation["responses"]["200"]["content"]["application/json"]["schema"] =
+                if kind.is_empty() {
+                    json!({"oneOf": [answer, reference(PREVIEW)]})
+                } else {
+                    answer
+                };
+        }
     }
     document
+}
+
+/// The request of `task`: the members that every task has and its own, and no others.
+fn closed(common: &Value, own: Option<&Value>, task: TaskName) -> Value {
+    let mut request = common.clone();
+    let members = own.and_then(|own| own["properties"].as_object());
+    for (name, member) in members.into_iter().flatten() {
+        request["properties"][name] = member.clone();
+    }
+    let required = tasks::named(task).required();
+    for name in required {
+        let member = &mut request["properties"][name];
+        if let Some(kinds) = member["type"].as_array_mut() {
+            kinds.retain(|kind| kind != "null");
+        }
+    }
+    if !required.is_empty() {
+        request["required"] = json!(required);
+    }
+    request["additionalProperties"] = json!(false);
+    request["description"] = json!(story(task, "`record`, `record_json` or `facts`"));
+    if task == TaskName::CallNotes {
+        request["properties"]["text"]["description"] = json!(NOTES);
+    }
+    request
+}
+
+/// What a request to `task` is, where a record comes in one of `ways`.
+fn story(task: TaskName, ways: &str) -> String {
+    let task = tasks::named(task);
+    let objects = tasks::any_of(task.objects());
+    if task.required().contains(&"text") {
+        format!(
+            "Notes to be read, in `text`. The {objects} they belong to may come along, in one of {ways}."
+        )
+    } else {
+        format!("A question about one {objects}, which comes in one of {ways}.")
+    }
 }
 
 fn reference(name: &str) -> Value {

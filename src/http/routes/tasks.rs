@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::preview::{self, TaskPreview};
 use super::wire::{self, TaskAnswer, TaskRequest};
 use crate::domain::{Caller, TaskName};
 use crate::engine::limits::Lane;
@@ -21,10 +22,12 @@ use crate::http::fit;
 use crate::http::problem::{Problem, WireProblem};
 use crate::http::validate::BodySchemas;
 use crate::salesforce::Fault;
-use crate::tasks::{self, Briefing, CaseSummary, Task};
-use crate::usecases::answer::Asked;
+use crate::tasks::{
+    self, AccountResearch, Briefing, CallNotes, CaseSummary, DealHealth, EmailDraft, Task,
+};
+use crate::usecases::answer::{Asked, Landed};
 use crate::usecases::run_task::Counted;
-use crate::usecases::{RunBulk, RunTask, Told, Via};
+use crate::usecases::{PreviewTask, RunBulk, RunTask, Told, Via};
 
 /// Many requests to one task.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -37,14 +40,14 @@ pub struct BulkRequest {
     /// The requests, at most 200.
     #[schema(max_items = 200)]
     items: Vec<TaskRequest>,
-    /// Whether to leave `text` out of every answer.
+    /// Whether to leave `text` out of every answer, for a smaller body; false where nothing is said.
     omit_text: Option<bool>,
 }
 
 /// One outcome for each item, in their order.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BulkAnswer {
-    /// As many as there were items.
+    /// As many as there were items, in their order.
     results: Vec<BulkResult>,
 }
 
@@ -59,13 +62,13 @@ pub struct BulkResult {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     answer: Option<TaskAnswer<Map<String, Value>>>,
-    /// Its problem, where it is not.
+    /// What went wrong, where the status is not 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<WireProblem>,
 }
 
 /// How an item ended: refused by the door, or run.
-type Outcome = Result<crate::usecases::run_task::Landed, Vec<Fault>>;
+type Outcome = Result<Landed, Vec<Fault>>;
 
 /// What every task's handler is given.
 pub type Given = (Call, ForTasks, Patient, Wishes);
@@ -86,7 +89,7 @@ macro_rules! task {
             responses((status = 200, description = "The answer", body = TaskAnswer<$answer>)),
         )]
         pub async fn $one(
-            State(run): State<RunTask>,
+            State(run): State<(RunTask, PreviewTask)>,
             State(schemas): State<Arc<BodySchemas>>,
             given: Given,
             body: JsonBody,
@@ -136,8 +139,56 @@ task!(
     /// Each item has an outcome of its own, in the order of the items; the call as a whole succeeds also where items fail.
 );
 
+task!(
+    TaskName::EmailDraft, "/email-draft", "/email-draft/bulk", email_draft, email_draft_bulk, EmailDraft,
+    /// Drafts an e-mail to a customer in the rep's own voice.
+    ///
+    /// A follow-up, a renewal, an introduction or a reply, from an Opportunity, Contact, Account, Lead or Case: subject, body as
+    /// text and as HTML, and the facts it rests on. It sends nothing.
+    ;
+    /// Drafts up to 200 e-mails in one call.
+    ///
+    /// Each item has an outcome of its own, in the order of the items; the call as a whole succeeds also where items fail.
+);
+
+task!(
+    TaskName::CallNotes, "/call-notes", "/call-notes/bulk", call_notes, call_notes_bulk, CallNotes,
+    /// Makes MEDDIC, next steps and a follow-up Task of raw call notes.
+    ///
+    /// The notes come as `text`; every piece of evidence is a quote that stands in them, and what they do not say is null.
+    /// `follow_up_task` is a Task that Apex can deserialize and insert.
+    ;
+    /// Reads up to 200 call notes in one call.
+    ///
+    /// Each item has an outcome of its own, in the order of the items; the call as a whole succeeds also where items fail.
+);
+
+task!(
+    TaskName::AccountResearch, "/account-research", "/account-research/bulk", account_research, account_research_bulk,
+    AccountResearch,
+    /// Tells what is known of an Account: overview, decision makers, org chart, and values for the fields you name.
+    ///
+    /// From the data given, and from a web search where the org allows one and the model has it; each value names its source.
+    ;
+    /// Researches up to 200 Accounts in one call.
+    ///
+    /// Each item has an outcome of its own, in the order of the items; the call as a whole succeeds also where items fail.
+);
+
+task!(
+    TaskName::DealHealth, "/deal-health", "/deal-health/bulk", deal_health, deal_health_bulk, DealHealth,
+    /// Scores the health of an Opportunity from 0 to 100, with its drivers.
+    ///
+    /// The signals (days in stage, slipped close dates, silence, missing roles, changed amounts) are computed from the record and
+    /// its history, shown to the model and returned.
+    ;
+    /// Scores up to 200 Opportunities in one call.
+    ///
+    /// Each item has an outcome of its own, in the order of the items; the call as a whole succeeds also where items fail.
+);
+
 async fn one(
-    run: &RunTask,
+    (run, preview): &(RunTask, PreviewTask),
     schemas: &BodySchemas,
     name: TaskName,
     path: &'static str,
@@ -145,11 +196,32 @@ async fn one(
     JsonBody(body): JsonBody,
 ) -> Result<Response, Problem> {
     call.is_for(name.as_str());
-    let value = parse(&body)?;
     let repeat = wire::repeat(&wishes, path, &body, 0);
-    schemas.task.check(&value, "").map_err(Problem::invalid)?;
-    let asked =
-        asked(value, tasks::named(name), &call, &wishes, repeat, "").map_err(Problem::invalid)?;
+    let read = parse(&body).and_then(|value| {
+        let checked = schemas.task(name).check(&value, "");
+        let wants_preview = preview::is_wanted(&value);
+        checked
+            .and_then(|()| asked(value, tasks::named(name), &call, &wishes, repeat, ""))
+            .map(|asked| (asked, wants_preview))
+            .map_err(Problem::invalid)
+    });
+    let (asked, wants_preview) = match read {
+        Ok(read) => read,
+        Err(problem) => {
+            let code = problem.code.as_str();
+            run.refused(&caller, (name, &call.id), code).await;
+            return Err(problem);
+        }
+    };
+    if wants_preview {
+        let shown = preview
+            .run(&caller, &asked)
+            .await
+            .map_err(|error| Problem::about(&caller, &error))?;
+        let shown = TaskPreview::new(shown, &call.id);
+        let text = serde_json::to_string(&shown).expect("plain data");
+        return Ok(json_response(text));
+    }
     let told = run
         .run(&caller, asked, by, (Lane::Single, Counted::ByItself))
         .await
@@ -157,7 +229,7 @@ async fn one(
     call.waited_for_providers(told.upstream);
     let answer = serde_json::to_value(TaskAnswer::new(&told, false)).expect("plain data");
     let most = wishes.max_response_bytes.unwrap_or(usize::MAX);
-    let mut response = json_response(&fit::within(answer, most));
+    let mut response = json_response(fit::within(answer, most).to_string());
     let status = cache_status(&told);
     response.headers_mut().insert(
         HeaderName::from_static("cache-status"),
@@ -182,13 +254,19 @@ async fn many(
         .zip(0_u32..)
         .map(|(value, nth)| {
             let at = format!("/items/{nth}");
-            schemas.task.check(&value, &at)?;
+            schemas.task(name).check(&value, &at)?;
+            if preview::is_wanted(&value) {
+                return Err(vec![Fault {
+                    pointer: format!("{at}/preview"),
+                    detail: format!("is for single calls; send this item alone to /{name}"),
+                }]);
+            }
             let repeat = wire::repeat(&wishes, path, &body, nth);
             asked(value, task, &call, &wishes, repeat, &at)
         })
         .collect();
     let outcomes = run
-        .run(&caller, items, by)
+        .run(&caller, (name, &call.id), items, by)
         .await
         .map_err(|error| Problem::about(&caller, &error))?;
     let upstream = outcomes
@@ -204,7 +282,7 @@ async fn many(
         .collect();
     let answer = serde_json::to_value(BulkAnswer { results }).expect("plain data");
     let most = wishes.max_response_bytes.unwrap_or(BULK_BYTES);
-    Ok(json_response(&fit::within(answer, most)))
+    Ok(json_response(fit::within(answer, most).to_string()))
 }
 
 /// The items of a bulk, each unread, and whether texts are wanted.
@@ -300,8 +378,8 @@ fn parse(body: &[u8]) -> Result<Value, Problem> {
     })
 }
 
-fn json_response(value: &Value) -> Response {
-    let mut response = Response::new(Body::from(value.to_string()));
+fn json_response(text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
     response.headers_mut().insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/json; charset=utf-8"),

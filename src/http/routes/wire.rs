@@ -11,39 +11,48 @@ use crate::domain::{Alias, Money, Usage};
 use crate::http::call::Call;
 use crate::http::extract::Wishes;
 use crate::salesforce::{Fault, Record, Source};
-use crate::tasks::Task;
+use crate::tasks::{Options, Task};
 use crate::usecases::answer::{Asked, Caching, Repeat};
 use crate::usecases::{Told, Via};
 
 /// What a task is asked about, and how.
 ///
-/// One of `record`, `record_json` and `facts` is required.
+/// The document shows one such request a task, closed, in words of its own and with the task's own members beside
+/// these; what fits it has no member that is neither.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct TaskRequest {
     /// The record, exactly as `JSON.serialize(sObject)` writes it: attributes, parents, child query results and nulls.
     #[schema(value_type = Option<Object>)]
     record: Option<Value>,
-    /// The same JSON as text, for callers who cannot send an object.
+    /// The record as text: the JSON that `JSON.serialize(sObject)` writes.
     record_json: Option<String>,
-    /// The record as a list of labels and values, for callers who have neither.
+    /// The record as a list of labels and values, at most 500; labels as Salesforce shows them, such as Stage, Amount or
+    /// Close Date, are understood best.
     #[schema(max_items = 500)]
     facts: Option<Vec<FactItem>>,
     /// Records that belong to it and did not come as its children.
     related: Option<RelatedRecords>,
-    /// Free text that belongs to the record, such as call notes or an e-mail thread, the newest first.
+    /// Free text that belongs to the record, such as an e-mail thread, the newest first. More than the model should read
+    /// is cut, and the answer says `input_truncated`.
     text: Option<String>,
-    /// What the answer should stress, such as "focus on renewal risk".
+    /// What the answer should stress, such as "focus on renewal risk"; at most 2,000 characters.
     #[schema(max_length = 2000)]
     instructions: Option<String>,
     /// The language of the answer as a BCP 47 tag or a Salesforce locale, such as `de` or `pt_BR`. Without it: the record's own.
     #[schema(max_length = 35, pattern = "^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*$")]
     language: Option<String>,
-    /// The alias of the model to ask, where the task's own is not wanted.
+    /// The alias of another model than the task's own, such as `fast`, as the gateway's config names it.
     #[schema(max_length = 128)]
     model: Option<String>,
-    /// Whether to ask anew although an answer is cached.
+    /// Whether to ask anew although an answer is cached; false where nothing is said.
     fresh: Option<bool>,
+    /// Whether to answer what would be sent, after privacy, and send nothing. A bulk has no previews.
+    #[expect(dead_code, reason = "the handler has looked at it before")]
+    preview: Option<bool>,
+    /// The members that only one task has.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    own: Map<String, Value>,
 }
 
 /// A label and what it says.
@@ -91,11 +100,11 @@ pub struct TaskAnswer<T> {
     /// The answer's own id. A cached answer keeps it.
     #[schema(example = "brf_01JD8Z6QK3M4T9W0V5XN2C7RBE")]
     id: String,
-    /// The task that gave it.
+    /// The task that gave it, such as `briefing`.
     task: &'static str,
     /// The id of the record; null where none came.
     record_id: Option<String>,
-    /// The whole answer as readable text.
+    /// The whole answer as readable text, at most 32,000 characters; left out of a bulk with `omit_text`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, max_length = 32000)]
     text: Option<String>,
@@ -118,7 +127,7 @@ pub struct TaskAnswer<T> {
     model: String,
     /// The provider that gave it.
     provider: String,
-    /// The version of the prompt.
+    /// The version of the prompt, such as `briefing-1`.
     prompt_version: &'static str,
     /// What this very call used; nothing where it came from the cache or from another call.
     usage: AnswerUsage,
@@ -136,7 +145,7 @@ pub struct AnswerUsage {
     input_tokens: u64,
     /// Tokens written, thinking included.
     output_tokens: u64,
-    /// US dollars.
+    /// What that cost, in US dollars.
     cost_usd: f64,
 }
 
@@ -167,13 +176,18 @@ impl TaskRequest {
             ..wishes.caching
         };
         let (language, instructions) = (self.language.clone(), self.instructions.clone());
-        let source = self.into_source(task.object(), at, &mut faults);
+        let options = task.options(self.own.clone()).unwrap_or_else(|more| {
+            faults.extend(more.into_iter().map(|fault| beneath(at, fault)));
+            Options::None
+        });
+        let source = self.into_source((task, &options), at, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
         Ok(Asked {
             task,
             source: Arc::new(source),
+            options,
             instructions: instructions.filter(|text| !text.trim().is_empty()),
             language: language.map(|tag| tag.replace('_', "-").to_ascii_lowercase()),
             model: model.flatten(),
@@ -183,20 +197,23 @@ impl TaskRequest {
         })
     }
 
-    fn into_source(self, object: &str, at: &str, faults: &mut Vec<Fault>) -> Source {
+    fn into_source(
+        self,
+        (task, options): (&dyn Task, &Options),
+        at: &str,
+        faults: &mut Vec<Fault>,
+    ) -> Source {
         let ways = [
             self.record.is_some(),
             self.record_json.is_some(),
             self.facts.is_some(),
         ];
-        let given = ways.into_iter().filter(|given| *given).count();
-        if given != 1 {
-            let detail = if given == 0 {
-                format!("is missing: send an {object} as record, as record_json or as facts")
-            } else {
-                "must come alone: send one of record, record_json and facts".to_owned()
-            };
-            faults.push(fault(at, "record", &detail));
+        let names = ["record", "record_json", "facts"];
+        let mut given = names.into_iter().zip(ways).filter(|(_, given)| *given);
+        if let (Some((first, _)), Some((second, _))) = (given.next(), given.next()) {
+            let detail =
+                format!("must not come beside {second}: send one of record, record_json and facts");
+            faults.push(fault(at, first, &detail));
         }
         let (parsed, place) = match (self.record, self.record_json) {
             (Some(value), _) => {
@@ -213,17 +230,19 @@ impl TaskRequest {
         if let Some(other) = record
             .as_ref()
             .and_then(Record::object)
-            .filter(|o| *o != object)
+            .filter(|object| !task.objects().contains(object))
         {
             let other: String = other.chars().take(60).collect();
+            let about = task.objects().join(", ");
             faults.push(fault(
                 &place,
                 "attributes/type",
-                &format!("is {other}, and this task is about an {object}"),
+                &format!("is {other}, and this task is about: {about}"),
             ));
         }
+        let came = record.is_some() || ways.contains(&true);
         let facts = self.facts.unwrap_or_default();
-        Source {
+        let source = Source {
             record,
             related: self
                 .related
@@ -234,7 +253,13 @@ impl TaskRequest {
                 .filter_map(|fact| Some((fact.label, fact.value?)))
                 .collect(),
             text: self.text.filter(|text| !text.trim().is_empty()),
+        };
+        // One that came and could not be read is not missing, and what is wrong with it has been told.
+        if !came || faults.is_empty() {
+            let missing = task.missing(&source, options);
+            faults.extend(missing.map(|fault| beneath(at, fault)));
         }
+        source
     }
 }
 
@@ -273,7 +298,7 @@ impl TaskAnswer<Map<String, Value>> {
             task: answer.task,
             record_id: answer.record_id.clone(),
             text: (!omit_text).then(|| answer.text.clone()),
-            own: answer.own.members(),
+            own: answer.own.clone(),
             ungrounded: answer.ungrounded.clone(),
             masked_fields: answer.masked_fields,
             input_truncated: answer.input_truncated,
@@ -308,6 +333,14 @@ pub fn repeat(wishes: &Wishes, path: &'static str, body: &[u8], item: u32) -> Op
         body: Sha256::digest(body).into(),
         item,
     })
+}
+
+/// A fault whose place counts from the request, at its place in the body.
+fn beneath(at: &str, fault: Fault) -> Fault {
+    Fault {
+        pointer: format!("{at}{}", fault.pointer),
+        ..fault
+    }
 }
 
 fn fault(at: &str, member: &str, detail: &str) -> Fault {

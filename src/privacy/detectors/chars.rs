@@ -11,7 +11,7 @@ pub(in crate::privacy) fn is_unspaced(c: char) -> bool {
 
 /// Whether `c` goes on a word, so that what stands beside it is part of something longer.
 pub(in crate::privacy) fn is_word(c: char) -> bool {
-    (c.is_alphanumeric() && !is_unspaced(c)) || c == '_'
+    c == '_' || (c.is_alphanumeric() && (c.is_ascii() || !is_unspaced(c)))
 }
 
 /// The character before `at`.

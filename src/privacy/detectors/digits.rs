@@ -12,6 +12,12 @@ pub(super) struct Cluster<'t> {
 }
 
 impl<'t> Cluster<'t> {
+    /// Whether no number that is looked for fits in: the shortest phone number has seven digits, an IP address four groups.
+    pub(super) fn is_too_short(&self) -> bool {
+        let digits: usize = self.groups.iter().map(Range::len).sum();
+        digits < 7 && self.groups.len() < 4
+    }
+
     /// The digits of a group.
     pub(super) fn digits(&self, group: usize) -> &'t str {
         &self.text[self.groups[group].clone()]

@@ -6,7 +6,7 @@ use super::chars::is_unspaced;
 
 /// Longer parts are no address (RFC 5321, 4.5.3.1, and room for characters of several bytes).
 const PART_CHARS: usize = 255;
-/// Where a domain ends so, the whole is the name of a file: `logo@2x.png`.
+/// Where a domain ends so, it is the name of a file, `logo@2x.png`, unless it is a domain without that, too.
 const FILES: [&str; 14] = [
     "png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "ico", "css", "js", "pdf", "docx", "xlsx",
     "json",
@@ -80,18 +80,16 @@ fn domain(text: &str, start: usize) -> Option<usize> {
         at += label.len();
         let is_top = label.chars().count() >= 2
             && (label.chars().all(char::is_alphabetic) || label.starts_with("xn--"));
-        if labels >= 2 && is_top {
-            end = Some((
-                at,
-                FILES.iter().any(|file| file.eq_ignore_ascii_case(label)),
-            ));
+        let is_file = FILES.iter().any(|file| file.eq_ignore_ascii_case(label));
+        if labels >= 2 && is_top && !is_file {
+            end = Some(at);
         }
         if !text[at..].starts_with('.') || at - start > PART_CHARS {
             break;
         }
         at += 1;
     }
-    end.filter(|&(_, is_file)| !is_file).map(|(end, _)| end)
+    end
 }
 
 /// The label at the head of `text`: letters, digits and hyphens of one script, a hyphen neither first nor last.
@@ -152,6 +150,7 @@ mod tests {
                 "jens@acme.example",
             ),
             ("JENS@ACME.EXAMPLE", "JENS@ACME.EXAMPLE"),
+            ("scan_jens@acme.example.pdf", "scan_jens@acme.example"),
         ] {
             assert_eq!(found(text), [address], "{text}");
         }

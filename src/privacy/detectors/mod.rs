@@ -11,7 +11,7 @@
 //! them; only an org's own patterns are regexes.
 
 mod card;
-mod chars;
+pub(super) mod chars;
 mod digits;
 mod email;
 mod encoded;
@@ -30,7 +30,6 @@ use self::view::View;
 use super::mentions::Mentions;
 use crate::domain::{Detector, OwnPattern, Privacy};
 
-pub(super) use self::chars::{is_unspaced, is_word};
 pub(super) use self::hit::{Hit, Kind};
 
 /// Reads texts for one org and one call.
@@ -217,6 +216,9 @@ impl<'p> Scanner<'p> {
                 kind: Kind::Iban,
                 key,
             });
+        }
+        if cluster.is_too_short() {
+            return;
         }
         let mut group = 0;
         while group < cluster.groups.len() {

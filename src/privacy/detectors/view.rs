@@ -120,36 +120,60 @@ fn folded(text: &str) -> Option<Piece> {
     }
 }
 
+/// `&#64;`, also without the semicolon, as browsers read it, and `&amp;#64;` where HTML was escaped again.
 fn entity(text: &str) -> Option<Piece> {
-    let head = text.as_bytes().get(..ENTITY_BYTES.min(text.len()))?;
-    let end = head.iter().position(|&byte| byte == b';')?;
-    let name = text.get(1..end)?;
-    let c = match name.strip_prefix('#') {
-        Some(number) => {
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)?
-        }
-        None => match name {
-            "commat" => '@',
-            "period" => '.',
-            "nbsp" | "ensp" | "emsp" | "thinsp" => ' ',
-            "plus" => '+',
-            "lpar" => '(',
-            "rpar" => ')',
-            "hyphen" | "dash" | "ndash" | "mdash" | "minus" => '-',
-            "sol" => '/',
-            "lowbar" => '_',
-            "amp" => '&',
-            _ => return None,
-        },
+    let again = text.strip_prefix("&amp;").filter(|rest| {
+        let number = rest.strip_prefix('#').unwrap_or_default();
+        number.starts_with(|c: char| c.is_ascii_digit() || c == 'x' || c == 'X')
+    });
+    let (body, before) = match again {
+        Some(rest) => (rest, 5),
+        None => (&text[1..], 1),
+    };
+    let (c, bytes) = match body.strip_prefix('#') {
+        Some(number) => numbered(number)?,
+        None => named(body)?,
     };
     Some(Piece {
-        bytes: end + 1,
+        bytes: before + bytes,
         shows: Some(plain(c).unwrap_or(c)),
     })
+}
+
+/// The character that a reference by number means, and its bytes from the `#` on.
+fn numbered(number: &str) -> Option<(char, usize)> {
+    let (digits, radix, before) = match number.strip_prefix(['x', 'X']) {
+        Some(hex) => (hex, 16, 2),
+        None => (number, 10, 1),
+    };
+    let length = digits
+        .bytes()
+        .take(ENTITY_BYTES)
+        .take_while(|&byte| char::from(byte).is_digit(radix))
+        .count();
+    let c = char::from_u32(u32::from_str_radix(&digits[..length], radix).ok()?)?;
+    let semicolon = usize::from(digits[length..].starts_with(';'));
+    Some((c, before + length + semicolon))
+}
+
+/// The character that a reference by name means, and its bytes.
+fn named(body: &str) -> Option<(char, usize)> {
+    let head = body.as_bytes().get(..ENTITY_BYTES.min(body.len()))?;
+    let end = head.iter().position(|&byte| byte == b';')?;
+    let c = match body.get(..end)? {
+        "commat" => '@',
+        "period" => '.',
+        "nbsp" | "ensp" | "emsp" | "thinsp" => ' ',
+        "plus" => '+',
+        "lpar" => '(',
+        "rpar" => ')',
+        "hyphen" | "dash" | "ndash" | "mdash" | "minus" => '-',
+        "sol" => '/',
+        "lowbar" => '_',
+        "amp" => '&',
+        _ => return None,
+    };
+    Some((c, end + 1))
 }
 
 /// What a URL escapes inside an address or a number: `%40`, and `%2540` where that was escaped again.
@@ -250,6 +274,7 @@ mod tests {
     fn every_spelling_of_a_character_is_that_character() {
         for (text, view) in [
             ("a&#64;b&#x2e;c&commat;", "a@b.c@"),
+            ("a&#64b&#x40 c&amp;#64;d&amp;#x40;e", "a@b@ c@d@e"),
             ("a%40b%2540c%2e", "a@b@c."),
             ("０９０－１２３４", "090-1234"),
             ("٠٣\u{a0}०१ 𝟙𝟚", "03 01 12"),

@@ -1,6 +1,7 @@
 //! Addresses that stand in a text by themselves.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -66,13 +67,14 @@ fn keep_allowed(text: &str, hosts: &[LinkHost]) -> String {
         if opening.start < copied {
             continue;
         }
-        let next = openings.peek().map_or(text.len(), |next| next.start);
+        // A `www.` right behind a scheme is its host and no address of its own.
+        let is_host =
+            |next: &&Range<usize>| next.start == opening.end && is_www(&text[next.start..]);
+        let next = openings.peek().filter(|next| !is_host(next));
+        let next = next.map_or(text.len(), |next| next.start);
         let end = end_of(text, opening.start, opening.end, next);
         let address = &text[opening.start..end];
-        let is_www = address
-            .get(..3)
-            .is_some_and(|head| head.eq_ignore_ascii_case("www"));
-        let absolute = if is_www {
+        let absolute = if is_www(address) {
             Cow::Owned(format!("http://{address}"))
         } else {
             Cow::Borrowed(address)
@@ -87,6 +89,12 @@ fn keep_allowed(text: &str, hosts: &[LinkHost]) -> String {
     }
     kept.push_str(&text[copied..]);
     kept
+}
+
+fn is_www(address: &str) -> bool {
+    address
+        .get(..3)
+        .is_some_and(|head| head.eq_ignore_ascii_case("www"))
 }
 
 /// Where the address ends: at a space, a bracket or quote that no address holds, or where the next one begins; not with

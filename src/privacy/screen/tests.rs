@@ -310,3 +310,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_masked_number_is_masked_in_every_number_and_however_it_is_grouped() {
+    let screened = screen(
+        &source(json!({
+            "attributes": {"type": "Opportunity"}, "Amount": 987_654, "Description": "987,654 or 987.654, 987 654, 987'654",
+            "Histories": [{"attributes": {"type": "OpportunityHistory"}, "Amount": 987_654, "Was__c": 987_654.0, "Id__c": 987_655}]
+        })),
+        &[],
+        &careful(),
+    );
+    let left = sent(&screened).to_string();
+    assert!(!left.contains("654"), "{left}");
+    assert!(left.contains("987655"), "{left}");
+    let told = sent(&screened)["record"]["Description"].to_string();
+    assert_eq!(
+        screened.vault.restore(&told),
+        "\"987,654 or 987.654, 987 654, 987'654\""
+    );
+}
+
+#[test]
+fn a_word_is_withheld_where_a_text_would_be_masked() {
+    let source = source(json!({"attributes": {"type": "Contact"}, "Name": "Jens Albrecht"}));
+    let words = ["Hot", "ana@acme.example", "jens albrecht", "KD-12345678"];
+    assert_eq!(
+        withheld(&words, &source, &careful()),
+        [false, true, true, true]
+    );
+    assert_eq!(withheld(&words, &source, &Privacy::default()), [false; 4]);
+}

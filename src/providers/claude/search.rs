@@ -61,6 +61,9 @@ pub struct SearchReply {
 /// The tool, by the version that came with the models 4.6.
 const TOOL_KIND: &str = "web_search_20260318";
 
+/// A longer address is no page's, and would crowd the others out of the question.
+const ADDRESS_BYTES: usize = 2_048;
+
 #[derive(Serialize)]
 struct WireQuestion<'a> {
     model: &'a str,
@@ -196,10 +199,12 @@ fn noted(pages: Vec<WirePage>, sources: &mut Vec<(String, String)>) -> Vec<Strin
     addresses
 }
 
-/// Whether `url` is one that may be shown: of the web, and in one piece.
+/// Whether `url` is one that may be shown: of the web, in one piece, and no longer than addresses are.
 fn is_address(url: &str) -> bool {
     let of_the_web = url.starts_with("https://") || url.starts_with("http://");
-    of_the_web && !url.contains(|char: char| char.is_whitespace() || char.is_control())
+    of_the_web
+        && url.len() <= ADDRESS_BYTES
+        && !url.contains(|char: char| char.is_whitespace() || char.is_control())
 }
 
 impl<'a> WireTurn<'a> {
@@ -301,6 +306,19 @@ mod tests {
             reply.text,
             "I will look. Acme Freight carries parcels \
              [https://acme.example/about, https://register.example/acme]. Nothing more was found."
+        );
+    }
+
+    #[test]
+    fn an_address_that_is_too_long_for_one_is_no_page() {
+        let page = |url: &str| json!({"type": "web_search_result", "url": url, "title": "x"});
+        let long = format!("https://evil.example/{}", "a".repeat(ADDRESS_BYTES));
+        let result = json!({"type": "web_search_tool_result", "content": [page(&long), page("https://port.example/a")]});
+        let reply = json!({"type": "message", "content": [result], "stop_reason": "end_turn"});
+        let read = read_search(reply.to_string().as_bytes()).unwrap();
+        assert_eq!(
+            read.sources,
+            [("https://port.example/a".to_owned(), "x".to_owned())]
         );
     }
 

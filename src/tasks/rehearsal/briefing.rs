@@ -46,7 +46,7 @@ fn entries(lines: Vec<String>) -> Vec<String> {
 
 impl Deal<'_> {
     fn headline(&self) -> String {
-        let name = self.fields.first(&["Name", "Account.Name"]);
+        let name = self.fields.first(&["Name", "Opportunity", "Account.Name"]);
         let facts: Vec<String> = [
             self.fields.line("StageName"),
             self.fields.amount("Amount"),
@@ -77,7 +77,12 @@ impl Deal<'_> {
         ];
         let mut lines: Vec<String> = lines.into_iter().flatten().collect();
         if self.fields.line("Name").is_none() || lines.len() < 2 {
-            lines.extend(self.fields_at_hand().iter().map(|field| sentence(field)));
+            let told = lines.join(" ");
+            let mut fields = self.fields.all();
+            fields.truncate(ENTRIES);
+            // One that the sentences before have told already is not told again.
+            fields.retain(|field| !told.contains(&field.value));
+            lines.extend(fields.iter().map(|field| sentence(&field.told())));
         }
         if lines.is_empty() {
             return "The data given says nothing about this deal.".to_owned();
@@ -215,5 +220,32 @@ impl Deal<'_> {
         } else {
             format!("Confirm the close date {written}{with}")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_deal_of_facts_has_its_name_in_the_headline_and_each_fact_once() {
+        let fact = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+        let source = Source {
+            facts: vec![
+                fact("Opportunity", "Acme renewal"),
+                fact("Stage", "Proposal"),
+                fact("Region", "North"),
+            ],
+            ..Source::default()
+        };
+
+        let told = briefing(&source, date(2026, 11, 22));
+        assert_eq!(told["headline"], "Acme renewal: Proposal");
+        assert_eq!(
+            told["deal_context"],
+            "The stage is Proposal. Opportunity: Acme renewal. Region: North."
+        );
     }
 }

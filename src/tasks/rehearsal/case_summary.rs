@@ -111,6 +111,9 @@ impl Case<'_> {
                 quoted(&text)
             )));
         }
+        // Who sends facts has no list to put a comment into.
+        let comments = self.fields.named_like(&["comment"]);
+        lines.extend(comments.iter().map(|field| sentence(&field.told())));
         if lines.is_empty() {
             return "The data given holds no comment and no e-mail.".to_owned();
         }
@@ -159,9 +162,7 @@ impl Case<'_> {
             || "Ask the customer what the case is about.".to_owned(),
             |subject| {
                 let reported = quoted(&subject);
-                sentence(&format!(
-                    "Nothing is noted yet. Begin with what was reported: {reported}"
-                ))
+                sentence(&format!("Begin with what was reported: {reported}"))
             },
         )
     }
@@ -214,4 +215,31 @@ fn questions_in(text: &str) -> Vec<String> {
     asked
         .map(|sentence| quoted(&excerpt(&sentence, QUOTE)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_that_came_as_a_fact_is_told() {
+        let fact = |label: &str, value: &str| (label.to_owned(), value.to_owned());
+        let source = Source {
+            facts: vec![
+                fact("Subject", "Wrong address"),
+                fact("Comment of 18 November 2026", "Customer asks again."),
+            ],
+            ..Source::default()
+        };
+
+        let told = case_summary(&source);
+        assert_eq!(
+            told["history"],
+            "Comment of 18 November 2026: Customer asks again."
+        );
+        assert_eq!(
+            told["next_step"],
+            "Begin with what was reported: \"Wrong address\"."
+        );
+    }
 }

@@ -32,7 +32,7 @@ impl<'s> Deal<'s> {
     pub(super) fn done(&self) -> impl Iterator<Item = &Entry<'s>> {
         self.activities
             .iter()
-            .filter(|entry| !entry.open && entry.day.is_none_or(|day| day <= self.today))
+            .filter(|entry| entry.is_done(self.today))
     }
 
     /// Whether the stage says nothing of an end.

@@ -19,6 +19,9 @@ const RELATED_ACTIVITIES: [&str; 2] = ["activities", "emails"];
 /// Those that hold a case's thread.
 const THREAD: [&str; 3] = ["CaseComments", "EmailMessages", "Emails"];
 const RELATED_THREAD: [&str; 2] = ["comments", "emails"];
+/// Those that hold e-mails alone.
+const EMAILS: [&str; 2] = ["EmailMessages", "Emails"];
+const RELATED_EMAILS: [&str; 1] = ["emails"];
 
 /// Where an entry's day stands, the most telling field first.
 const DAYS: [&str; 6] = [
@@ -49,6 +52,9 @@ pub(super) struct Entry<'s> {
     audience: Option<&'static str>,
 }
 
+const INTERNAL: &str = "internal";
+const SENT: &str = "sent";
+
 /// Calls, meetings, tasks and e-mails, the newest first.
 pub(super) fn activities(source: &Source) -> Vec<Entry<'_>> {
     let mut entries: Vec<Entry<'_>> = records(source, &ACTIVITIES, &RELATED_ACTIVITIES)
@@ -71,8 +77,18 @@ pub(super) fn thread(source: &Source) -> Vec<Entry<'_>> {
     entries
 }
 
+/// E-mails, the newest first, each beside its record.
+pub(super) fn emails(source: &Source) -> Vec<(Entry<'_>, &Record)> {
+    let mut entries: Vec<(Entry<'_>, &Record)> = records(source, &EMAILS, &RELATED_EMAILS)
+        .into_iter()
+        .filter_map(|(_, record)| Some((Entry::of(record, false)?, record)))
+        .collect();
+    entries.sort_by(|(one, _), (other, _)| other.moment_key().cmp(&one.moment_key()));
+    entries
+}
+
 /// The records of the named children and of the named related lists, each with the name of its list.
-pub(super) fn records<'s>(
+pub(in crate::tasks) fn records<'s>(
     source: &'s Source,
     children: &[&'static str],
     related: &[&str],
@@ -132,13 +148,28 @@ impl<'s> Entry<'s> {
         parts.join(": ")
     }
 
+    /// Whether it has happened by `today`, as far as is known.
+    pub(super) fn is_done(&self, today: Date) -> bool {
+        !self.open && self.day.is_none_or(|day| day <= today)
+    }
+
+    /// Whether it is for colleagues only.
+    pub(super) fn is_internal(&self) -> bool {
+        self.audience == Some(INTERNAL)
+    }
+
+    /// Whether it is an e-mail to the customer.
+    pub(super) fn is_sent(&self) -> bool {
+        self.audience == Some(SENT)
+    }
+
     fn moment_key(&self) -> (Option<Date>, &'s str) {
         (self.day, self.moment)
     }
 }
 
 /// Whether a task says that it is not done.
-fn is_under_way(record: &Record) -> bool {
+pub(in crate::tasks) fn is_under_way(record: &Record) -> bool {
     match (record.get("IsClosed"), record.text("Status")) {
         (Some(Value::Flag(closed)), _) => !closed,
         (_, Some(status)) => {
@@ -152,9 +183,9 @@ fn is_under_way(record: &Record) -> bool {
 fn audience(record: &Record) -> Option<&'static str> {
     match (record.get("IsPublished"), record.get("Incoming")) {
         (Some(Value::Flag(true)), _) => Some("visible to the customer"),
-        (Some(Value::Flag(false)), _) => Some("internal"),
+        (Some(Value::Flag(false)), _) => Some(INTERNAL),
         (_, Some(Value::Flag(true))) => Some("received"),
-        (_, Some(Value::Flag(false))) => Some("sent"),
+        (_, Some(Value::Flag(false))) => Some(SENT),
         _ => None,
     }
 }

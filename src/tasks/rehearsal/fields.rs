@@ -7,24 +7,24 @@ use crate::tasks::excerpt::{LINE, excerpt};
 
 /// The record's own fields, and the facts where there is no such field.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'s> {
+pub(in crate::tasks) struct Fields<'s> {
     source: &'s Source,
 }
 
 /// A field or a fact: its name and its value on one line.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) label: String,
-    pub(super) value: String,
+pub(in crate::tasks) struct Field {
+    pub(in crate::tasks) label: String,
+    pub(in crate::tasks) value: String,
 }
 
 impl<'s> Fields<'s> {
-    pub(super) fn of(source: &'s Source) -> Self {
+    pub(in crate::tasks) fn of(source: &'s Source) -> Self {
         Self { source }
     }
 
     /// The value at `path`, such as `Account.Name`, on one line; else of the fact of that name.
-    pub(super) fn line(self, path: &str) -> Option<String> {
+    pub(in crate::tasks) fn line(self, path: &str) -> Option<String> {
         self.excerpt(path, LINE)
     }
 
@@ -34,7 +34,7 @@ impl<'s> Fields<'s> {
     }
 
     /// The value of the first of `paths` that has one.
-    pub(super) fn first(self, paths: &[&str]) -> Option<String> {
+    pub(in crate::tasks) fn first(self, paths: &[&str]) -> Option<String> {
         paths.iter().find_map(|path| self.line(path))
     }
 
@@ -51,7 +51,7 @@ impl<'s> Fields<'s> {
     }
 
     /// The day at `path`.
-    pub(super) fn day(self, path: &str) -> Option<Date> {
+    pub(in crate::tasks) fn day(self, path: &str) -> Option<Date> {
         let record = self.source.record.as_ref();
         record
             .and_then(|record| record.date(path))
@@ -68,7 +68,7 @@ impl<'s> Fields<'s> {
     }
 
     /// The record's own fields whose name holds one of `words`, and the facts likewise; empty ones left out.
-    pub(super) fn named_like(self, words: &[&str]) -> Vec<Field> {
+    pub(in crate::tasks) fn named_like(self, words: &[&str]) -> Vec<Field> {
         let mut fields = self.all();
         fields.retain(|field| words.iter().any(|word| plain(&field.label).contains(word)));
         fields
@@ -136,7 +136,7 @@ pub(super) fn filled<T: AsRef<str>>(text: T) -> Option<T> {
 }
 
 /// The letters and digits of `name` in lower case.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars()
         .filter(|char| char.is_alphanumeric())
         .flat_map(char::to_lowercase)

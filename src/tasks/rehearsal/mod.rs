@@ -9,17 +9,26 @@
 //!
 //! Each answer is plain JSON. Whether it has the task's shape is for the task to check, as with a model's answer.
 
+mod account_research;
 mod briefing;
+mod call_notes;
 mod case_summary;
 mod deal;
-mod entries;
-mod fields;
+mod deal_health;
+mod email_draft;
+pub(super) mod entries;
+pub(super) mod fields;
+mod note_words;
 mod people;
 mod risks;
 mod words;
 
+pub(super) use account_research::account_research;
 pub(super) use briefing::briefing;
+pub(super) use call_notes::call_notes;
 pub(super) use case_summary::case_summary;
+pub(super) use deal_health::deal_health;
+pub(super) use email_draft::email_draft;
 
 /// `text` in quotes.
 fn quoted(text: &str) -> String {
@@ -60,7 +69,7 @@ mod tests {
     use crate::domain::TaskName;
     use crate::privacy::grounding::Known;
     use crate::salesforce::{Material, Record, Source};
-    use crate::tasks::{Own, named};
+    use crate::tasks::{EmailDraftOptions, Inquiry, Options, Own, Purpose, named};
 
     const TODAY: Date = date(2026, 11, 22);
 
@@ -70,18 +79,57 @@ mod tests {
     }
 
     fn own(name: TaskName, source: &Source) -> Own {
+        asked(name, source, &Options::None)
+    }
+
+    fn asked(name: TaskName, source: &Source, options: &Options) -> Own {
         let task = named(name);
-        let draft = task.rehearse(source, TODAY);
+        let inquiry = Inquiry {
+            options,
+            ..Inquiry::plain(source, TODAY)
+        };
+        let draft = task.rehearse(&inquiry);
         assert_eq!(task.shape().check(&draft), Ok(()), "{draft:#}");
-        task.read(draft).unwrap()
+        assert_eq!(
+            task.check(&draft, &inquiry),
+            Vec::<String>::new(),
+            "{draft:#}"
+        );
+        task.read(draft, &inquiry).unwrap()
+    }
+
+    /// An e-mail for each purpose.
+    fn emails(source: &Source) -> Vec<Own> {
+        let purposes = [
+            Purpose::FollowUp,
+            Purpose::Renewal,
+            Purpose::Introduction,
+            Purpose::Reply,
+        ];
+        let options = purposes.map(|purpose| {
+            Options::EmailDraft(EmailDraftOptions {
+                purpose: Some(purpose),
+                voice: None,
+            })
+        });
+        let own = options.iter();
+        own.map(|options| asked(TaskName::EmailDraft, source, options))
+            .collect()
     }
 
     /// What the grounding check has against the answer.
     fn ungrounded(name: TaskName, source: &Source) -> Vec<String> {
+        ungrounded_in(name, source, &own(name, source))
+    }
+
+    fn ungrounded_in(name: TaskName, source: &Source, own: &Own) -> Vec<String> {
         let material = Material::of(source, usize::MAX);
-        let texts = material.values.iter().chain(&material.labels);
-        let known = Known::new(texts.map(String::as_str), named(name).prompt(), TODAY);
-        known.ungrounded(&own(name, source).said())
+        let extras = named(name).extras(&Inquiry::plain(source, TODAY));
+        let texts = material.values.iter().map(String::as_str);
+        let labels = material.labels.iter().map(String::as_str);
+        let texts = texts.chain(extras.known()).chain(labels);
+        let known = Known::new(texts, named(name).prompt(), TODAY);
+        known.ungrounded(&own.said())
     }
 
     fn record_of(call: &str) -> Source {
@@ -113,10 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn the_grounding_check_has_nothing_against_either() {
+    fn a_manager_can_read_the_health_of_a_slipping_deal_and_of_a_healthy_one() {
+        let source = record_of(include_str!("../golden/deal_health.slipping.call.json"));
+        let golden = include_str!("../golden/deal_health.slipping.rehearsal.txt");
+        assert_eq!(text(TaskName::DealHealth, &source), golden.trim_end());
+
+        let source = record_of(include_str!("../golden/deal_health.healthy.call.json"));
+        let golden = include_str!("../golden/deal_health.healthy.rehearsal.txt");
+        assert_eq!(text(TaskName::DealHealth, &source), golden.trim_end());
+    }
+
+    #[test]
+    fn the_grounding_check_has_nothing_against_any_golden_record() {
         for call in [
             include_str!("../golden/opportunity.call.json"),
             include_str!("../golden/case.call.json"),
+            include_str!("../golden/deal_health.slipping.call.json"),
+            include_str!("../golden/deal_health.healthy.call.json"),
         ] {
             for name in TaskName::ALL {
                 assert_eq!(
@@ -276,7 +337,7 @@ mod tests {
         ]
     }
 
-    const FIELDS: [&str; 22] = [
+    const FIELDS: [&str; 28] = [
         "Name",
         "StageName",
         "Amount",
@@ -298,13 +359,21 @@ mod tests {
         "IsPrimary",
         "CurrencyIsoCode",
         "Title",
+        "Field",
+        "OldValue",
+        "NewValue",
+        "LastStageChangeDate",
+        "LastActivityDate",
+        "IsClosed",
         "Odd__c",
     ];
-    const LISTS: [&str; 5] = [
+    const LISTS: [&str; 7] = [
         "ActivityHistories",
         "OpenActivities",
         "CaseComments",
         "OpportunityContactRoles",
+        "OpportunityHistories",
+        "Histories",
         "Tasks",
     ];
     const RELATED: [&str; 4] = ["contacts", "activities", "comments", "emails"];
@@ -393,8 +462,13 @@ mod tests {
 
         #[test]
         fn no_number_is_in_the_answer_that_is_not_in_the_source((source, json) in source()) {
-            let known = numbers(&strings(&json).join("\n"));
+            let given = numbers(&strings(&json).join("\n"));
             for name in TaskName::ALL {
+                // What the task computed and showed to the model is known, and its score stands beside the text.
+                let extras = named(name).extras(&Inquiry::plain(&source, TODAY));
+                let mut known = given.clone();
+                known.extend(extras.known().flat_map(numbers));
+                known.extend(own(name, &source).members().get("score").map(Value::to_string));
                 let text = text(name, &source);
                 let text: Vec<&str> = text.split(" entries").collect();
                 // How many entries there are is counted, and the only number that is.
@@ -416,6 +490,18 @@ mod tests {
         fn the_grounding_check_has_nothing_against_any_answer((source, _) in source()) {
             for name in TaskName::ALL {
                 prop_assert_eq!(ungrounded(name, &source), Vec::<String>::new());
+            }
+        }
+
+        #[test]
+        fn an_email_for_any_purpose_is_valid_and_says_nothing_new((source, json) in source()) {
+            let known = numbers(&strings(&json).join("\n"));
+            for email in emails(&source) {
+                let found = ungrounded_in(TaskName::EmailDraft, &source, &email);
+                prop_assert_eq!(found, Vec::<String>::new());
+                let said = numbers(&email.text(None));
+                let invented: Vec<&String> = said.difference(&known).collect();
+                prop_assert!(invented.is_empty(), "{:?}", invented);
             }
         }
     }

@@ -2,30 +2,42 @@
 
 use super::entries::records;
 use super::fields::{filled, written};
+use crate::domain::SalesforceId;
 use crate::salesforce::{Record, Source, Value};
 use crate::tasks::excerpt::excerpt;
 
 /// As long as a name, a title or a role may be inside a sentence.
 const PART: usize = 120;
 
-/// Somebody with a part in the deal.
+/// Somebody with a part in the deal, or at the account.
 #[derive(Debug, PartialEq)]
 pub(super) struct Person {
-    name: String,
-    title: Option<String>,
+    /// The list they stand in.
+    pub(super) list: &'static str,
+    pub(super) id: Option<SalesforceId>,
+    pub(super) name: String,
+    pub(super) title: Option<String>,
     role: Option<String>,
     is_primary: bool,
+    /// Name and title of who they report to, where these came along.
+    pub(super) superior: Option<(String, Option<String>)>,
+    /// The id of who they report to.
+    pub(super) superior_id: Option<SalesforceId>,
 }
 
-/// The contacts of a deal, the primary one first, each once.
+/// The contacts of a deal or an account, the primary one first, each once.
 pub(super) fn people(source: &Source) -> Vec<Person> {
     let mut people: Vec<Person> = Vec::new();
-    for (_, record) in records(
+    for (list, record) in records(
         source,
-        &["OpportunityContactRoles", "Contacts"],
+        &[
+            "OpportunityContactRoles",
+            "Contacts",
+            "AccountContactRelations",
+        ],
         &["contacts"],
     ) {
-        if let Some(person) = Person::of(record)
+        if let Some(person) = Person::of(list, record)
             && !people.iter().any(|known| known.name == person.name)
         {
             people.push(person);
@@ -36,8 +48,9 @@ pub(super) fn people(source: &Source) -> Vec<Person> {
 }
 
 impl Person {
-    fn of(record: &Record) -> Option<Self> {
+    fn of(list: &'static str, record: &Record) -> Option<Self> {
         let part = |path: &str| filled(excerpt(written(record.get(path)?)?, PART));
+        let either = |path: &str| part(&format!("Contact.{path}")).or_else(|| part(path));
         let name = part("Contact.Name").or_else(|| part("Name")).or_else(|| {
             let names: Vec<String> = ["FirstName", "LastName"]
                 .into_iter()
@@ -45,12 +58,25 @@ impl Person {
                 .collect();
             filled(names.join(" "))
         })?;
+        let contact = match record.get("Contact") {
+            Some(Value::Parent(contact)) => contact,
+            _ => record,
+        };
         Some(Self {
+            list,
+            id: contact.id(),
             name,
-            title: part("Contact.Title").or_else(|| part("Title")),
+            title: either("Title"),
             role: part("Role"),
             is_primary: matches!(record.get("IsPrimary"), Some(Value::Flag(true))),
+            superior: either("ReportsTo.Name").map(|name| (name, either("ReportsTo.Title"))),
+            superior_id: contact.text("ReportsToId").and_then(|id| id.parse().ok()),
         })
+    }
+
+    /// The name alone.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// The name, with title and role in brackets.

@@ -1,4 +1,4 @@
-//! Which English words say that something is at stake, asked or felt.
+//! Which English words say that something is at stake, asked or felt, or that somebody decides.
 
 /// Whether a word of `text` begins with one of `stems`; a stem may be a phrase.
 pub(super) fn says(text: &str, stems: &[&str]) -> bool {
@@ -21,6 +21,43 @@ pub(super) fn mood(text: &str) -> Option<&'static str> {
     let (mood, _) = MOODS.iter().find(|(_, stems)| says(text, stems))?;
     Some(mood)
 }
+
+/// Whether a title is one of those who decide: a chief, a vice president, a director, a head.
+pub(super) fn decides(title: &str) -> bool {
+    let words = title
+        .split(|char: char| !char.is_alphanumeric())
+        .map(str::to_lowercase);
+    // Whole words: a coordinator is no COO, and who sits at headquarters no head.
+    words
+        .into_iter()
+        .any(|word| DECIDING.contains(&word.as_str()))
+}
+
+const DECIDING: [&str; 23] = [
+    "ceo",
+    "cfo",
+    "cio",
+    "ciso",
+    "cmo",
+    "coo",
+    "cpo",
+    "cro",
+    "cto",
+    "chief",
+    "chair",
+    "chairman",
+    "chairwoman",
+    "director",
+    "evp",
+    "founder",
+    "head",
+    "owner",
+    "partner",
+    "president",
+    "proprietor",
+    "svp",
+    "vp",
+];
 
 const ASKING: [&str; 16] = [
     "asks for",
@@ -117,6 +154,22 @@ mod tests {
             assert!(asks(sentence), "{sentence}");
         }
         assert!(!asks("Called. Agreed."));
+    }
+
+    #[test]
+    fn a_title_decides_by_a_whole_word() {
+        for title in [
+            "CFO",
+            "Co-Founder & CTO",
+            "VP, Sales",
+            "Head of IT",
+            "Managing Director",
+        ] {
+            assert!(decides(title), "{title}");
+        }
+        for title in ["Sales coordinator", "Headquarters clerk", "Assistant", ""] {
+            assert!(!decides(title), "{title}");
+        }
     }
 
     #[test]

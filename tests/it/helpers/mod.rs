@@ -3,6 +3,7 @@
 pub mod app;
 pub mod call;
 pub mod clock;
+pub mod drafts;
 pub mod org;
 pub mod process;
 pub mod raw;

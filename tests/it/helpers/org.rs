@@ -7,6 +7,7 @@ use std::path::Path;
 
 use belay::config::{self, Settings, Surroundings};
 use belay::identity::KeyHash;
+use belay::telemetry::audit::Target;
 
 use super::Upstream;
 
@@ -32,6 +33,7 @@ pub struct Config {
     limits: BTreeMap<String, String>,
     providers: String,
     targets: Vec<String>,
+    privacy: String,
     more: String,
 }
 
@@ -51,6 +53,7 @@ impl Config {
             limits: BTreeMap::new(),
             providers: String::new(),
             targets: Vec::new(),
+            privacy: String::new(),
             more: String::new(),
         };
         bare.target("claude", address)
@@ -84,6 +87,12 @@ impl Config {
         self
     }
 
+    /// The lines of `[orgs.privacy]`, of Acme only.
+    pub fn privacy(mut self, lines: &str) -> Self {
+        self.privacy = format!("[orgs.privacy]\n{lines}\n");
+        self
+    }
+
     /// Whole sections, as TOML.
     pub fn more(mut self, text: &str) -> Self {
         self.more.push_str(text);
@@ -108,12 +117,13 @@ impl Config {
         ];
         format!(
             "[server]\n{server}\n\
-             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{acme}[orgs.limits]\n{limits}\n\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{acme}[orgs.limits]\n{limits}\n{privacy}\
              [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{globex}[orgs.limits]\n{limits}\n\
              {providers}\n[models.default]\ntargets = [{targets}]\n\
              [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
             server = lines(&self.server),
             acme = acme.concat(),
+            privacy = self.privacy,
             globex = credential("flow", OTHER_KEY, "tasks"),
             providers = self.providers,
             targets = self.targets.join(", "),
@@ -121,9 +131,12 @@ impl Config {
         )
     }
 
-    /// What the app is built from.
+    /// What the app is built from. Its audit lines go nowhere, unless the test says otherwise.
     pub fn settings(&self) -> Settings {
-        config::read(&self.text(), &Around).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+        let read = config::read(&self.text(), &Around);
+        let mut settings = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        settings.audit = Target::Nowhere;
+        settings
     }
 
     fn target(mut self, name: &str, address: &str) -> Self {

@@ -59,10 +59,15 @@ pub fn folder_with(text: &str) -> (TempDir, PathBuf) {
 impl Belay {
     /// Serves by `config`.
     pub async fn serve(config: &Config) -> Self {
+        Self::serve_at(config, "trace").await
+    }
+
+    /// Serves by `config` and logs at `level`, but always says where it listens.
+    pub async fn serve_at(config: &Config, level: &str) -> Self {
         let (folder, path) = folder_with(&config.text());
         let mut command = belay();
         command.args(["serve", "--config"]).arg(path);
-        command.env("BELAY_LOG", "trace");
+        command.env("BELAY_LOG", format!("{level},belay::commands::serve=info"));
         Self::start(command, folder).await
     }
 
@@ -176,6 +181,12 @@ impl Belay {
     /// Everything that it has printed so far.
     pub fn printed(&self) -> String {
         self.out.lock().expect("no panic").join("\n")
+    }
+
+    /// What stands in a file beside its config.
+    pub fn file(&self, name: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::read_to_string(path).expect("it is there")
     }
 
     fn config(&self) -> PathBuf {

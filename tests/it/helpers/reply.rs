@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use serde_json::{Value, json};
 
+use super::drafts::fitting;
+
 /// Tokens in and out that a reply reports unless it is told otherwise.
 pub const USAGE: (u64, u64) = (812, 431);
 /// What they cost at two and ten dollars per million, in dollars.
@@ -13,6 +15,7 @@ pub const COST: f64 = 0.005_934;
 #[derive(Debug, Clone)]
 pub struct Reply {
     text: Option<String>,
+    echoes: bool,
     stop_reason: &'static str,
     usage: (u64, u64),
 }
@@ -22,6 +25,7 @@ impl Reply {
     pub fn good() -> Self {
         Self {
             text: None,
+            echoes: false,
             stop_reason: "end_turn",
             usage: USAGE,
         }
@@ -31,6 +35,14 @@ impl Reply {
     pub fn saying(text: impl Display) -> Self {
         Self {
             text: Some(text.to_string()),
+            ..Self::good()
+        }
+    }
+
+    /// A briefing that says every placeholder which the question holds.
+    pub fn echoing() -> Self {
+        Self {
+            echoes: true,
             ..Self::good()
         }
     }
@@ -54,10 +66,13 @@ impl Reply {
 
     /// The answer's body, for the question in `asked`.
     pub fn body(&self, asked: &Value) -> String {
-        let text = self
-            .text
-            .clone()
-            .unwrap_or_else(|| fitting(asked).to_string());
+        let text = self.text.clone().unwrap_or_else(|| {
+            let mut draft = fitting(asked);
+            if self.echoes {
+                draft["deal_context"] = json!(placeholders(asked).join(", "));
+            }
+            draft.to_string()
+        });
         let (input, output) = self.usage;
         json!({
             "id": "msg_scripted",
@@ -78,44 +93,20 @@ impl Reply {
     }
 }
 
-/// A briefing of the fixture that says nothing which is not in it.
-pub fn briefing() -> Value {
-    json!({
-        "headline": "The crane lease waits for the insurer",
-        "deal_context": "The port authority wants to renew and asks for a longer notice period.",
-        "risk_factors": [
-            {"risk": "The insurer may decline", "severity": "high", "evidence": "NextStep: insurer to confirm cover"},
-        ],
-        "talking_points": ["Ask what the insurer needs"],
-        "next_steps": ["Send the load certificates"],
-    })
-}
-
-/// A briefing whose texts are as long as they may be.
-pub fn long_briefing() -> Value {
-    let mut draft = briefing();
-    draft["deal_context"] = json!("cargo ".repeat(650));
-    draft["talking_points"] = json!(vec!["crane ".repeat(160); 10]);
-    draft["next_steps"] = json!(vec!["berth ".repeat(160); 10]);
-    draft
-}
-
-fn case_summary() -> Value {
-    json!({
-        "situation": "Readings stop at midnight, and the harbour master waits.",
-        "history": "The gateway was restarted, which helped for a day.",
-        "next_step": "Replace the modem and tell the customer when.",
-        "sentiment": "concerned",
-        "open_questions": ["When will the technician come?"],
-    })
-}
-
-/// A draft that fits the schema in `asked`.
-fn fitting(asked: &Value) -> Value {
-    let members = &asked["output_config"]["format"]["schema"]["properties"];
-    if members.get("situation").is_some() {
-        case_summary()
-    } else {
-        briefing()
+/// Every placeholder in the question, each once.
+fn placeholders(asked: &Value) -> Vec<String> {
+    let text = asked["messages"][0]["content"].as_str().unwrap_or_default();
+    let mut found: Vec<String> = Vec::new();
+    for (at, _) in text.match_indices('[') {
+        let name: String = text[at + 1..]
+            .chars()
+            .take_while(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_')
+            .collect();
+        let whole = format!("[{name}]");
+        let is_ours = name.contains('_') && text[at..].starts_with(&whole);
+        if is_ours && !found.contains(&whole) {
+            found.push(whole);
+        }
     }
+    found
 }

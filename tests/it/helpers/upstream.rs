@@ -20,6 +20,8 @@ pub enum Play {
     Answer(Reply),
     /// It waits until the gate opens, and then answers.
     Held(Gate, Reply),
+    /// It answers with this body, to the byte.
+    Body(String),
     /// It answers with this status, these headers and this body.
     Status(u16, &'static [(&'static str, &'static str)], &'static str),
     /// It takes the request and never answers.
@@ -211,6 +213,7 @@ async fn converse(mut stream: TcpStream, script: Arc<Script>) {
                 gate.pass().await;
                 written(200, &[], &reply.body(&asked))
             }
+            Play::Body(body) => written(200, &[], &body),
             Play::Status(status, headers, body) => written(status, headers, body),
             Play::Hang => return std::future::pending().await,
             Play::Cut => return,

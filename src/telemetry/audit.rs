@@ -1,0 +1,254 @@
+//! The audit line: what left the gateway, on whose behalf and what it cost; one JSON object a call, never a value.
+//!
+//! # Why
+//! A thread of its own writes the lines, so that a slow disk keeps no call's worker waiting. What waits for it is
+//! bounded: when the target stands still, calls stand still behind it rather than leave without their line.
+//! Lines are appended and never rewritten; who rotates the file copies and truncates it, or restarts the gateway.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+/// Where the audit lines go. In the file: `audit.target`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Standard output, where nothing else is written while the gateway serves.
+    #[default]
+    Stdout,
+    /// The end of this file, which is made where it is not.
+    File(PathBuf),
+    /// Nowhere: a demo on a terminal. Not in the file.
+    Nowhere,
+}
+
+/// Takes the lines.
+#[derive(Clone)]
+pub struct Audit {
+    lines: Arc<Mutex<Option<mpsc::Sender<Vec<u8>>>>>,
+    writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// What one call did. Every member is a name, an id, a number or a hash.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Entry {
+    /// When the call ended, in UTC.
+    pub time: String,
+    /// The call's id.
+    pub request_id: String,
+    /// The org's configured name.
+    pub org: String,
+    /// The org's Salesforce id.
+    pub org_id: String,
+    /// The configured id of the credential.
+    pub credential_id: String,
+    /// The user, where the credential proves one.
+    pub user_id: Option<String>,
+    /// The task.
+    pub task: &'static str,
+    /// The ids of the record asked about and of those within and beside it, at most 200.
+    pub record_ids: Vec<String>,
+    /// `Object.Field` of everything that went to a provider; nothing where none was asked.
+    pub fields_sent: Vec<String>,
+    /// Of these, the ones in which a value was masked.
+    pub fields_masked: Vec<String>,
+    /// How many values were masked.
+    pub masked_values: u32,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// The provider that answered.
+    pub provider: Option<String>,
+    /// Tokens read, over all attempts.
+    pub input_tokens: u64,
+    /// Tokens written, over all attempts.
+    pub output_tokens: u64,
+    /// Searches of the web that the provider ran.
+    pub web_searches: u64,
+    /// What was charged.
+    pub cost_usd: f64,
+    /// `ok`, `cached`, `collapsed`, `replayed`, `preview`, or the code of the problem.
+    pub outcome: &'static str,
+    /// The SHA-256 of system prompt and question, in hexadecimal; none where nothing was sent.
+    pub prompt_sha256: Option<String>,
+}
+
+/// Lines that may wait for the writer.
+const WAITING: usize = 4_096;
+
+impl Audit {
+    /// Opens `target`.
+    ///
+    /// # Errors
+    /// Where its file cannot be appended to, or the writer's thread cannot be had.
+    pub fn open(target: &Target) -> io::Result<Self> {
+        let sink: Option<Box<dyn Write + Send>> = match target {
+            Target::Stdout => Some(Box::new(io::stdout())),
+            Target::File(path) => Some(Box::new(appended(path)?)),
+            Target::Nowhere => None,
+        };
+        let Some(mut sink) = sink else {
+            return Ok(Self {
+                lines: Arc::default(),
+                writer: Arc::default(),
+            });
+        };
+        let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
+        let writer = std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || {
+                let mut torn = false;
+                while let Some(mut line) = waiting.blocking_recv() {
+                    if torn {
+                        // What is left of a line that broke off must not spoil the next.
+                        line.insert(0, b'\n');
+                    }
+                    let mut written = 0;
+                    if let Err(error) = put(&mut *sink, &line, &mut written) {
+                        let request_id = request_id(&line);
+                        tracing::error!(%error, request_id, "an audit line could not be written");
+                    }
+                    torn = written < line.len() && (torn || written > 0);
+                }
+            })?;
+        Ok(Self {
+            lines: Arc::new(Mutex::new(Some(lines))),
+            writer: Arc::new(Mutex::new(Some(writer))),
+        })
+    }
+
+    /// Hands `entry` to the writer; waits where it is far behind.
+    pub async fn write(&self, entry: &Entry) {
+        if let Some(lines) = self.lines() {
+            // The writer ends only after the last sender, so the line is always taken.
+            let _ = lines.send(line(entry)).await;
+        }
+    }
+
+    /// As [`Self::write`] for whoever cannot wait, such as a call that panicked; told in the log where there is no room.
+    pub fn write_now(&self, entry: &Entry) {
+        if let Some(lines) = self.lines()
+            && lines.try_send(line(entry)).is_err()
+        {
+            tracing::error!(
+                request_id = entry.request_id,
+                "an audit line was lost: the writer is behind"
+            );
+        }
+    }
+
+    /// Lets the writer finish what waits; lines after this are not taken.
+    pub async fn close(&self) {
+        let lines = self
+            .lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        drop(lines);
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(writer) = writer {
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+        }
+    }
+
+    fn lines(&self) -> Option<mpsc::Sender<Vec<u8>>> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.clone()
+    }
+}
+
+/// Writes `line`, in one go where the target takes it so: lines of several processes do not mix. `written` tells how
+/// much of it went out, also where an error ended that.
+fn put(sink: &mut dyn Write, line: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < line.len() {
+        match sink.write(&line[*written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(more) => *written += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    sink.flush()
+}
+
+/// The id of the call that `line` is about, so that the log can name whose line is missing.
+fn request_id(line: &[u8]) -> String {
+    let entry: serde_json::Value = serde_json::from_slice(line).unwrap_or_default();
+    entry["request_id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn line(entry: &Entry) -> Vec<u8> {
+    let mut line = serde_json::to_vec(entry).expect("names, numbers and lists of them");
+    line.push(b'\n');
+    line
+}
+
+/// The file at `path`, to be appended to and, where it is new, readable to its owner alone.
+fn appended(path: &Path) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(request_id: &str) -> Entry {
+        Entry {
+            request_id: request_id.to_owned(),
+            task: "briefing",
+            outcome: "ok",
+            ..Entry::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_are_appended_to_what_the_file_holds_and_none_is_lost_at_the_end() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("audit.jsonl");
+        for run in ["a", "b"] {
+            let audit = Audit::open(&Target::File(path.clone())).expect("it can be opened");
+            for _ in 0..100 {
+                audit.write(&entry(run)).await;
+            }
+            audit.write_now(&entry(run));
+            audit.close().await;
+            audit.write(&entry("after the end")).await;
+        }
+        let text = std::fs::read_to_string(&path).expect("it is there");
+        let ids: Vec<String> = text
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"))
+            .map(|entry| entry["request_id"].as_str().expect("a text").to_owned())
+            .collect();
+        assert_eq!(ids.len(), 202);
+        assert!(ids[..101].iter().all(|id| id == "a") && ids[101..].iter().all(|id| id == "b"));
+    }
+
+    #[test]
+    fn a_write_that_breaks_off_tells_how_much_went_out() {
+        let mut room = [0; 4];
+        let mut written = 0;
+        let full = put(&mut &mut room[..], b"123456", &mut written);
+        assert!(full.is_err());
+        assert_eq!((written, &room), (4, b"1234"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_stops_the_start() {
+        let nowhere = Target::File("/nowhere/at/all/audit.jsonl".into());
+        assert!(Audit::open(&nowhere).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! The audit line of one call, gathered on its way and written once, however the call ends.
+
+use std::sync::Arc;
+
+use super::answer::{Asked, Landed};
+use super::composition::{Composition, Turn, prompt_sha256};
+use super::error::Error;
+use crate::domain::{Caller, Clock, RequestId, Target, TaskName};
+use crate::engine::dispatch;
+use crate::telemetry::Audit;
+use crate::telemetry::audit::Entry;
+
+/// The line of a call that is under way. Dropped unwritten, as by a panic, it says that the call ended in a defect.
+pub struct Trail {
+    audit: Audit,
+    clock: Arc<dyn Clock>,
+    entry: Option<Entry>,
+}
+
+/// Record ids that one line names.
+const IDS: usize = 200;
+/// Field names that one line names.
+const FIELDS: usize = 1_000;
+
+impl Trail {
+    /// The line of `caller`'s question `asked`, which so far has sent nothing.
+    pub fn begin(audit: &Audit, clock: &Arc<dyn Clock>, caller: &Caller, asked: &Asked) -> Self {
+        let mut trail = Self::of(audit, clock, caller, asked.task.name(), &asked.request_id);
+        if let Some(entry) = &mut trail.entry {
+            let ids = asked.source.ids();
+            entry.record_ids = ids.iter().take(IDS).map(ToString::to_string).collect();
+        }
+        trail
+    }
+
+    fn of(
+        audit: &Audit,
+        clock: &Arc<dyn Clock>,
+        caller: &Caller,
+        task: TaskName,
+        request_id: &RequestId,
+    ) -> Self {
+        let entry = Entry {
+            request_id: request_id.to_string(),
+            org: caller.org.name.to_string(),
+            org_id: caller.org.id.to_string(),
+            credential_id: caller.credential_id.to_string(),
+            user_id: caller.user.as_ref().map(|user| user.0.to_string()),
+            task: task.as_str(),
+            ..Entry::default()
+        };
+        Self {
+            audit: audit.clone(),
+            clock: Arc::clone(clock),
+            entry: Some(entry),
+        }
+    }
+
+    /// These fields of a company, and no others, are about to be sent for a search of the web.
+    pub fn searches(&mut self, fields: &[String]) {
+        if let Some(entry) = &mut self.entry {
+            entry.fields_sent = names(fields);
+        }
+    }
+
+    /// `turn` of `composition` is about to be sent.
+    pub fn sends(&mut self, asked: &Asked, composition: &Composition, turn: &Turn) {
+        if let Some(entry) = &mut self.entry {
+            entry.fields_sent = names(&composition.sent);
+            entry.fields_masked = names(&composition.masked);
+            entry.masked_values = composition.vault.hits();
+            entry.prompt_sha256 = Some(prompt_sha256(asked.task, turn));
+        }
+    }
+
+    /// What the attempts used so far.
+    pub fn used(&mut self, turn: &dispatch::Turn) {
+        if let Some(entry) = &mut self.entry {
+            entry.input_tokens = turn.usage.all_input_tokens();
+            entry.output_tokens = turn.usage.output_tokens;
+            entry.web_searches = turn.usage.web_searches;
+            entry.cost_usd = turn.cost.as_usd();
+            if turn.attempts == 0 {
+                // The limits, or the time, kept all of it back.
+                entry.fields_sent.clear();
+                entry.fields_masked.clear();
+                entry.masked_values = 0;
+                entry.prompt_sha256 = None;
+            }
+        }
+    }
+
+    /// Who answered.
+    pub fn answered_by(&mut self, target: &Target) {
+        if let Some(entry) = &mut self.entry {
+            entry.model = Some(target.model.to_string());
+            entry.provider = Some(target.provider.to_string());
+        }
+    }
+
+    /// The call ended as `landed`, or with `told` where it did not fail.
+    pub async fn end(mut self, landed: &Landed, told: &'static str) {
+        let outcome = landed.as_ref().map_or_else(Error::code, |_| told);
+        if let Some(entry) = self.finished(outcome) {
+            self.audit.write(&entry).await;
+        }
+    }
+
+    /// The line of a call whose question the door has refused as `code`.
+    pub async fn refused(
+        audit: &Audit,
+        clock: &Arc<dyn Clock>,
+        caller: &Caller,
+        (task, request_id): (TaskName, &RequestId),
+        code: &'static str,
+    ) {
+        let mut trail = Self::of(audit, clock, caller, task, request_id);
+        if let Some(entry) = trail.finished(code) {
+            audit.write(&entry).await;
+        }
+    }
+
+    /// The call was shown what would be sent, or was `refused` that; nothing was sent.
+    pub async fn previewed(mut self, refused: Option<&Error>) {
+        let outcome = refused.map_or("preview", Error::code);
+        if let Some(entry) = self.finished(outcome) {
+            self.audit.write(&entry).await;
+        }
+    }
+
+    fn finished(&mut self, outcome: &'static str) -> Option<Entry> {
+        let mut entry = self.entry.take()?;
+        entry.time = self.clock.timestamp().to_string();
+        entry.outcome = outcome;
+        Some(entry)
+    }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        if let Some(entry) = self.finished(Error::Internal.code()) {
+            self.audit.write_now(&entry);
+        }
+    }
+}
+
+/// Names of fields. A member name that no field can have may be anything, a value too, and is told as that.
+fn names<'a>(fields: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    const OTHER: &str = "(no field name)";
+    let is_name = |name: &str| {
+        name.len() <= 200
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+    };
+    let mut names: Vec<String> = fields
+        .into_iter()
+        .take(FIELDS)
+        .map(|name| {
+            if is_name(name) {
+                name.clone()
+            } else {
+                OTHER.to_owned()
+            }
+        })
+        .collect();
+    names.dedup();
+    names
+}
