@@ -140,7 +140,10 @@ fn figure(text: &str, literal: &Literal) -> Figure {
     let hedged = units::is_hedged(&text[..start]);
     let mut end = literal.range.end;
 
-    if let Some((len, factor)) = units::percent(&text[end..]) {
+    // `14.2.1 %` is no percentage that anything could be compared with.
+    if let Some((len, factor)) = units::percent(&text[end..])
+        && !literal.readings.is_empty()
+    {
         return Figure {
             range: literal.range.start..end + len,
             kind: Kind::Percent,
@@ -435,5 +438,6 @@ mod tests {
             ["15 Prozent", "20 pour cent", "3割"]
         );
         assert_eq!(unknown(&["67.4"], "67%"), [""; 0]);
+        assert_eq!(unknown(&[], "14.2.1 %, 0,0,0%"), [""; 0]);
     }
 }
