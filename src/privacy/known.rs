@@ -1,4 +1,4 @@
-//! The values of masked fields in one call, so that each has one placeholder wherever it stands.
+//! The values of masked fields in one call, so that each is told again wherever it stands.
 
 use std::collections::HashMap;
 

@@ -246,7 +246,7 @@ impl Masker<'_> {
         }
         self.masked.insert(audit.to_owned());
         let placeholder = match self.known.number_of(bare) {
-            Some(number) => self.known_placeholder(number),
+            Some(number) => self.known_placeholder(number, bare),
             None => self.vault.placeholder(&place.label(), bare, bare),
         };
         value.replacen(bare, &placeholder, 1)
@@ -273,9 +273,9 @@ impl Masker<'_> {
             copied = hit.range.end;
             let value = &text[hit.range.clone()];
             let placeholder = match (hit.kind, hit.kind.label()) {
-                (Kind::Masked(number), _) => self.known_placeholder(number),
+                (Kind::Masked(number), _) => self.known_placeholder(number, value),
                 (_, label) => match self.known.number_of(value) {
-                    Some(number) => self.known_placeholder(number),
+                    Some(number) => self.known_placeholder(number, value),
                     None => self
                         .vault
                         .placeholder(label.unwrap_or_default(), &hit.key, value),
@@ -287,10 +287,12 @@ impl Masker<'_> {
         replaced
     }
 
-    fn known_placeholder(&mut self, number: usize) -> String {
+    fn known_placeholder(&mut self, number: usize, written: &str) -> String {
         let masked = self.known.masked(number);
         let key = masked.value.to_lowercase();
-        self.vault.placeholder(&masked.label, &key, &masked.value)
+        // The field's own spelling is the first, wherever another stands before it.
+        self.vault.first(&masked.label, &key, &masked.value);
+        self.vault.placeholder(&masked.label, &key, written)
     }
 }
 

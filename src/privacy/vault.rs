@@ -2,9 +2,9 @@
 //!
 //! # Why
 //! A model may write a placeholder in its own way: in small letters, with a possessive, escaped for Markdown or HTML, with the
-//! brackets gone. All of these are read, and each name stands for exactly one value, so none is guessed at. What the input
-//! itself writes in that form keeps its meaning: its numbers are never given out, and what is not known stays as it is. So
-//! restoring a masked text gives the text, to the letter.
+//! brackets gone. All of these are read, and each name stands for exactly one spelling of one value, so none is guessed at. What
+//! the input itself writes in that form keeps its meaning: its numbers are never given out, and what is not known stays as it
+//! is. So restoring a masked text gives the text, to the letter.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -49,6 +49,8 @@ pub struct Vault {
     values: HashMap<String, String>,
     /// The name for a label and a key.
     names: HashMap<(String, String), String>,
+    /// The names for its other spellings, by the first's name.
+    spellings: HashMap<(String, String), String>,
     /// The last number given out, by label.
     numbers: HashMap<String, u32>,
     /// Numbers that the input writes as if they were a placeholder's.
@@ -126,13 +128,38 @@ impl Vault {
         }
     }
 
-    /// The placeholder for a value, the same for all with its label and key; counts as one hit.
+    /// The placeholder for a value; counts as one hit. All with its label and key have the same, but for another spelling,
+    /// which is named after the first (`[EMAIL_1_2]`): so a model sees that they are one, and each goes back to the letter.
     pub(super) fn placeholder(&mut self, label: &str, key: &str, value: &str) -> String {
         self.hits = self.hits.saturating_add(1);
-        let both = (label.to_owned(), key.to_owned());
-        if let Some(name) = self.names.get(&both) {
+        let first = self.first(label, key, value);
+        if self.values.get(&first).is_some_and(|kept| kept == value) {
+            return format!("[{first}]");
+        }
+        let spelling = (first, value.to_owned());
+        if let Some(name) = self.spellings.get(&spelling) {
             return format!("[{name}]");
         }
+        self.numbers.entry(spelling.0.clone()).or_insert(1);
+        let name = self.kept(&spelling.0, value);
+        let placeholder = format!("[{name}]");
+        self.spellings.insert(spelling, name);
+        placeholder
+    }
+
+    /// The name of the first spelling that has this label and key; `value` is that where none was yet.
+    pub(super) fn first(&mut self, label: &str, key: &str, value: &str) -> String {
+        let both = (label.to_owned(), key.to_owned());
+        if let Some(name) = self.names.get(&both) {
+            return name.clone();
+        }
+        let name = self.kept(label, value);
+        self.names.insert(both, name.clone());
+        name
+    }
+
+    /// Keeps `value` under a name that is `label` with a number of its own.
+    fn kept(&mut self, label: &str, value: &str) -> String {
         let last = self.numbers.entry(label.to_owned()).or_default();
         *last += 1;
         while self.taken.contains(last) {
@@ -140,9 +167,7 @@ impl Vault {
         }
         let name = format!("{label}_{last}");
         self.values.insert(name.clone(), value.to_owned());
-        let placeholder = format!("[{name}]");
-        self.names.insert(both, name);
-        placeholder
+        name
     }
 }
 
@@ -267,7 +292,7 @@ mod tests {
     fn one_value_has_one_placeholder_and_every_use_counts() {
         let mut vault = vault();
         assert_eq!(
-            vault.placeholder("EMAIL", "jens@acme.example", "jens@acme.example"),
+            vault.placeholder("EMAIL", "jens@acme.example", "Jens@acme.example"),
             "[EMAIL_1]"
         );
         assert_eq!(
@@ -276,6 +301,21 @@ mod tests {
         );
         assert_eq!(vault.hits(), 4);
         assert!(!format!("{vault:?}").contains("acme"));
+    }
+
+    #[test]
+    fn another_spelling_is_named_after_the_first_and_goes_back_to_the_letter() {
+        let mut vault = vault();
+        for _ in 0..2 {
+            let placeholder = vault.placeholder("EMAIL", "jens@acme.example", "JENS@acme.example");
+            assert_eq!(placeholder, "[EMAIL_1_2]");
+        }
+        let text = "[EMAIL_1], [email_1_2], [EMAIL 1 2] and EMAIL_1_2";
+        assert_eq!(
+            vault.restore(text),
+            "Jens@acme.example, JENS@acme.example, JENS@acme.example and JENS@acme.example"
+        );
+        assert_eq!(vault.placeholder("EMAIL_1", "x", "x"), "[EMAIL_1_3]");
     }
 
     #[test]
