@@ -64,10 +64,8 @@ fn faults(pointer: &str, value: Value) -> Vec<String> {
     assert_eq!(SHAPE.check(&draft), Ok(()), "{pointer}");
     let (source, options) = (source(json!({ "Name": "Pumps" })), options());
     let inquiry = Inquiry {
-        source: &source,
         options: &options,
-        today: TODAY,
-        findings: None,
+        ..Inquiry::plain(&source, TODAY)
     };
     CallNotesTask.check(&draft, &inquiry)
 }
@@ -75,10 +73,8 @@ fn faults(pointer: &str, value: Value) -> Vec<String> {
 fn own(record: Value, draft: Value) -> Own {
     let (source, options) = (source(record), options());
     let inquiry = Inquiry {
-        source: &source,
         options: &options,
-        today: TODAY,
-        findings: None,
+        ..Inquiry::plain(&source, TODAY)
     };
     CallNotesTask.read(draft, &inquiry).unwrap()
 }
@@ -350,10 +346,8 @@ fn notes_are_asked_about_to_the_letter() {
     for (json, message, _) in CALLS {
         let (source, options, language) = call(json);
         let inquiry = Inquiry {
-            source: &source,
             options: &options,
-            today: TODAY,
-            findings: None,
+            ..Inquiry::plain(&source, TODAY)
         };
         let asked = user_message(
             &Material::of(&source, 100_000),
@@ -371,10 +365,8 @@ fn a_rep_can_read_what_the_simulator_makes_of_the_notes() {
     for (json, _, rehearsal) in CALLS {
         let (source, options, language) = call(json);
         let inquiry = Inquiry {
-            source: &source,
             options: &options,
-            today: TODAY,
-            findings: None,
+            ..Inquiry::plain(&source, TODAY)
         };
         let draft = CallNotesTask.rehearse(&inquiry);
         assert_eq!(SHAPE.check(&draft), Ok(()));
@@ -401,10 +393,8 @@ fn ungrounded(inquiry: &Inquiry<'_>, said: &[Said<'_>]) -> Vec<String> {
 fn words_of_time_count_from_the_day_of_the_call() {
     let (source, options, _) = call(CALLS[0].0);
     let inquiry = Inquiry {
-        source: &source,
         options: &options,
-        today: date(2027, 2, 3),
-        findings: None,
+        ..Inquiry::plain(&source, date(2027, 2, 3))
     };
     assert_eq!(CallNotesTask.day(&inquiry), date(2026, 11, 18));
     assert_eq!(
