@@ -388,3 +388,27 @@ async fn a_picklist_value_that_privacy_would_mask_is_not_offered() {
         "{sent}"
     );
 }
+
+#[tokio::test]
+async fn a_masked_value_in_two_spellings_comes_back_in_each() {
+    let upstream = Upstream::good().await;
+    let policy = r#"mask = ["Account.Name"]"#;
+    let app = TestApp::new(&Config::to(&upstream).privacy(policy)).await;
+    let mut record = opportunity();
+    record["Account"]["Name"] = json!("Quay & <Sons>");
+    let mut draft = drafts::email_draft();
+    draft["body_text"] = json!("Dear [ACCOUNT_NAME_1],\n\nor [account_name_1_2].");
+    upstream.next([Play::Answer(Reply::saying(draft))]);
+    let body = app
+        .post(
+            "/email-draft",
+            &json!({"record": record, "text": "They sign as QUAY & <SONS>."}),
+        )
+        .send()
+        .await
+        .expect_ok();
+    assert_eq!(
+        body["body_text"],
+        "Dear Quay & <Sons>,\n\nor QUAY & <SONS>."
+    );
+}
