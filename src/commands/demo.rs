@@ -69,7 +69,7 @@ pub async fn run() -> anyhow::Result<ExitCode> {
         admin: TcpListener::bind("127.0.0.1:0").await?,
     };
     let base = format!("http://{}", listeners.public.local_addr()?);
-    let client = crate::providers::anthropic::client(&base.parse()?)?;
+    let client = crate::providers::wire::client(&base.parse()?)?;
     let caller = Caller {
         client,
         base,

@@ -8,7 +8,7 @@ use url::Url;
 
 /// Asks `url`, and succeeds where it answers 200 within three seconds.
 pub async fn run(url: Url) -> anyhow::Result<ExitCode> {
-    let client = crate::providers::anthropic::client(&url).context("no HTTP client can be made")?;
+    let client = crate::providers::wire::client(&url).context("no HTTP client can be made")?;
     let response = client
         .get(url.clone())
         .timeout(Duration::from_secs(3))

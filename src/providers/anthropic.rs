@@ -1,17 +1,13 @@
 //! The Claude API.
 
-use std::time::Duration;
-
-use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use url::Url;
 
-use super::claude;
-use super::provider::{Error, Fault, Outgoing, Provider, Reply};
+use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
+use super::{claude, wire};
 use crate::domain::ProviderName;
 
 /// The Claude API, with our key.
@@ -24,52 +20,6 @@ pub struct Anthropic {
 
 /// The API generation that our own questions are written for.
 const VERSION: &str = "2026-10-21";
-/// The largest answer that is read.
-const ANSWER_BYTES: usize = 32_000_000;
-/// The longest pause that a provider can ask for and be believed.
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
-
-#[derive(Deserialize)]
-struct WireError {
-    error: WireErrorBody,
-}
-
-#[derive(Deserialize)]
-struct WireErrorBody {
-    #[serde(default)]
-    details: Option<WireErrorDetails>,
-}
-
-#[derive(Deserialize)]
-struct WireErrorDetails {
-    #[serde(default)]
-    error_code: Option<String>,
-}
-
-/// The one HTTP client of all providers whose address is like `base_url`.
-///
-/// It neither follows redirects, which would carry our key to another host, nor retries by itself, since retries must
-/// fit the caller's deadline. A proxy of the environment is used, except to this machine.
-///
-/// # Errors
-/// Where the machine holds no root certificates.
-pub fn client(base_url: &Url) -> Result<reqwest::Client, reqwest::Error> {
-    let builder = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .connect_timeout(Duration::from_secs(5))
-        .tcp_nodelay(true)
-        .pool_idle_timeout(Duration::from_secs(50))
-        .user_agent(concat!("belay/", env!("CARGO_PKG_VERSION")));
-    let here = match base_url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    let builder = if here { builder.no_proxy() } else { builder };
-    builder.build()
-}
 
 impl Anthropic {
     /// The Claude API at `base_url`, asked with `api_key`.
@@ -88,35 +38,44 @@ impl Anthropic {
         }
     }
 
-    async fn ask(&self, outgoing: Outgoing) -> Result<Reply, Error> {
-        let response = self
+    /// Sends `outgoing`; the answer's head is a 200.
+    async fn post(&self, path: &str, outgoing: Outgoing) -> Result<reqwest::Response, Error> {
+        let version = outgoing.dialect.version.as_deref().unwrap_or(VERSION);
+        let mut request = self
             .client
-            .post(&self.messages)
+            .post(format!("{}{path}", self.messages))
             .header("x-api-key", self.api_key.expose_secret())
-            .header("anthropic-version", VERSION)
+            .header("anthropic-version", version)
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(outgoing.body)
-            .send()
-            .await
-            .map_err(|error| {
-                if error.is_connect() {
-                    Fault::Unreachable
-                } else {
-                    Fault::Cut
-                }
-            })?;
+            .body(outgoing.body);
+        if let Some(betas) = &outgoing.dialect.betas {
+            request = request.header("anthropic-beta", betas);
+        }
+        let response = wire::head(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = whole(response).await;
         if status == StatusCode::OK {
-            let body = body?;
-            if claude::read(&body).is_none() {
-                return Err(Fault::Malformed.into());
-            }
-            let usage = claude::usage(&body);
-            return Ok(Reply { body, usage });
+            return Ok(response);
         }
         // What an error's body says only refines its status, so a cut one does no harm.
-        Err(refused(status, &headers, &body.unwrap_or_default()))
+        let body = wire::whole(response).await.unwrap_or_default();
+        Err(wire::refused(status, &headers, &body))
+    }
+
+    async fn ask(&self, outgoing: Outgoing) -> Result<Reply, Error> {
+        let body = wire::whole(self.post("", outgoing).await?).await?;
+        if claude::read(&body).is_none() {
+            return Err(Fault::Malformed.into());
+        }
+        let usage = claude::usage(&body);
+        Ok(Reply { body, usage })
+    }
+
+    async fn open(&self, outgoing: Outgoing) -> Result<Events, Error> {
+        Ok(wire::events(self.post("", outgoing).await?))
+    }
+
+    async fn count(&self, outgoing: Outgoing) -> Result<bytes::Bytes, Error> {
+        Ok(wire::whole(self.post("/count_tokens", outgoing).await?).await?)
     }
 }
 
@@ -128,84 +87,15 @@ impl Provider for Anthropic {
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
         self.ask(request).boxed()
     }
-}
 
-/// Reads a body to its end, bounded.
-async fn whole(mut response: reqwest::Response) -> Result<Bytes, Fault> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| Fault::Cut)? {
-        if body.len() + chunk.len() > ANSWER_BYTES {
-            return Err(Fault::Malformed);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
-}
-
-/// What an error answer means for us.
-fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let code = serde_json::from_slice::<WireError>(body)
-        .ok()
-        .and_then(|wire| wire.error.details)
-        .and_then(|details| details.error_code);
-    let number = status.as_u16();
-    let fault = match (number, code.as_deref()) {
-        (429, Some("enforced_spend_limit_reached" | "contract_spend_limit_reached"))
-        | (401..=404, _) => Fault::Denied(number),
-        (429, _) => Fault::RateLimited,
-        (503 | 529, _) => Fault::Overloaded(number),
-        (408 | 409 | 424, _) => Fault::Failed(number),
-        (400..=499, _) => Fault::Rejected(number),
-        // A redirect is not followed, and no answer either.
-        _ => Fault::Failed(number),
-    };
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    Error {
-        fault,
-        retry_after: pause(text("retry-after-ms"), text("retry-after")),
-        upstream_id: text("request-id").map(|id| id.chars().take(128).collect()),
-    }
-}
-
-/// How long we are asked to stay away: milliseconds go before seconds.
-fn pause(ms: Option<&str>, seconds: Option<&str>) -> Option<Duration> {
-    let number = |text: Option<&str>| text.and_then(|t| t.trim().parse::<f64>().ok());
-    let seconds = number(ms).map(|ms| ms / 1_000.0).or(number(seconds))?;
-    let pause = Duration::try_from_secs_f64(seconds).ok()?;
-    Some(pause.min(LONGEST_PAUSE))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn fault(status: u16, body: &str) -> Fault {
-        let status = StatusCode::from_u16(status).expect("a status");
-        refused(status, &HeaderMap::new(), body.as_bytes()).fault
+    fn stream(&self, request: Outgoing) -> BoxFuture<'_, Result<Events, Error>> {
+        self.open(request).boxed()
     }
 
-    #[test]
-    fn each_status_is_told_apart_by_what_can_be_done() {
-        assert_eq!(fault(429, ""), Fault::RateLimited);
-        let spend = r#"{"type":"error","error":{"type":"rate_limit_error","message":"m","details":{"error_code":"enforced_spend_limit_reached"}}}"#;
-        assert_eq!(fault(429, spend), Fault::Denied(429));
-        assert_eq!(fault(401, "{}"), Fault::Denied(401));
-        assert_eq!(fault(404, ""), Fault::Denied(404));
-        assert_eq!(fault(529, "<html>"), Fault::Overloaded(529));
-        assert_eq!(fault(500, ""), Fault::Failed(500));
-        assert_eq!(fault(408, ""), Fault::Failed(408));
-        assert_eq!(fault(413, ""), Fault::Rejected(413));
-        assert_eq!(fault(307, ""), Fault::Failed(307));
-    }
-
-    #[test]
-    fn milliseconds_go_before_seconds_and_nonsense_is_ignored() {
-        let ms = Duration::from_millis;
-        assert_eq!(pause(Some("1500"), Some("9")), Some(ms(1_500)));
-        assert_eq!(pause(None, Some("2")), Some(ms(2_000)));
-        assert_eq!(pause(None, Some("-1")), None);
-        assert_eq!(pause(None, Some("NaN")), None);
-        assert_eq!(pause(None, Some("1e300")), None);
-        assert_eq!(pause(None, Some("99999999")), Some(LONGEST_PAUSE));
+    fn count_tokens(
+        &self,
+        request: Outgoing,
+    ) -> Option<BoxFuture<'_, Result<bytes::Bytes, Error>>> {
+        Some(self.count(request).boxed())
     }
 }

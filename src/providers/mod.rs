@@ -16,6 +16,7 @@ pub mod prices;
 pub mod provider;
 pub mod registry;
 pub mod simulator;
+pub mod wire;
 
-pub use provider::{Error, Fault, Outgoing, Provider, Reply};
+pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reply, Said};
 pub use registry::{Kind, Settings};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use serde_json::Value;
 
 use crate::domain::{ModelId, ProviderName, Usage};
@@ -15,6 +16,15 @@ pub trait Provider: Send + Sync {
 
     /// Sends `request` and yields the whole answer.
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>>;
+
+    /// Sends `request`, whose body asks for a stream, and yields its events as they come.
+    fn stream(&self, request: Outgoing) -> BoxFuture<'_, Result<Events, Error>>;
+
+    /// Asks how many tokens `request` comes to; `None` where the provider does not count.
+    fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
+        let _ = request;
+        None
+    }
 }
 
 /// A Messages body as it goes on the wire, with the few facts that routing needs.
@@ -31,6 +41,17 @@ pub struct Outgoing {
     pub searches: u32,
     /// What the simulator shall answer; nothing else reads it.
     pub rehearsed: Option<Value>,
+    /// Which API the body is written for.
+    pub dialect: Dialect,
+}
+
+/// Which generation of the API a body is written for, in the words of whoever wrote it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// The client's `anthropic-version`; `None` for a question of our own, which the provider names itself.
+    pub version: Option<String>,
+    /// The client's `anthropic-beta`, as it wrote it; several headers joined by commas.
+    pub betas: Option<String>,
 }
 
 /// A whole Messages answer.
@@ -40,6 +61,24 @@ pub struct Reply {
     pub body: Bytes,
     /// What it used; `None` where the answer does not say.
     pub usage: Option<Usage>,
+}
+
+/// A Messages answer that comes in events.
+pub struct Events {
+    /// The bytes of server-sent events: as they came, or as the provider's own framing translates into them. Chunks end
+    /// anywhere. A fault is the last item.
+    pub bytes: BoxStream<'static, Result<Bytes, Fault>>,
+    /// The provider's own id of the call, for its support.
+    pub upstream_id: Option<String>,
+}
+
+/// What a provider says of a request that it rejects, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// The kind of error, such as `invalid_request_error`.
+    pub kind: String,
+    /// The message, as it came. It may quote the request, so it goes to the caller alone and never into a log.
+    pub message: String,
 }
 
 /// Why there is no answer.
@@ -52,6 +91,8 @@ pub struct Error {
     pub retry_after: Option<Duration>,
     /// The provider's own id of the call, for its support.
     pub upstream_id: Option<String>,
+    /// Its own words, where it rejected the request itself.
+    pub said: Option<Said>,
 }
 
 /// What went wrong at a provider.
@@ -146,6 +187,7 @@ impl From<Fault> for Error {
             fault,
             retry_after: None,
             upstream_id: None,
+            said: None,
         }
     }
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::anthropic::{self, Anthropic};
+use super::anthropic::Anthropic;
 use super::provider::Provider;
 use super::simulator::Simulator;
+use super::wire;
 use crate::domain::ProviderName;
 
 /// One provider. In the file: `[[providers]]`.
@@ -64,7 +65,7 @@ pub fn build(
                 one.name.clone(),
                 base_url,
                 api_key.clone(),
-                anthropic::client(base_url)?,
+                wire::client(base_url)?,
             )),
             Kind::Simulator { latency } => Arc::new(Simulator::new(one.name.clone(), *latency)),
         };

@@ -18,8 +18,8 @@ use crate::engine::cache::{Keeping, Key};
 use crate::engine::dispatch::{Question, Turn};
 use crate::engine::flight::Patience;
 use crate::engine::limits::Lane;
-use crate::providers::Outgoing;
 use crate::providers::claude::{self, Ask};
+use crate::providers::{Dialect, Outgoing};
 use crate::tasks::Task;
 
 /// Everything that one flight needs, so that it can outlive the call.
@@ -276,6 +276,7 @@ impl Question for Prepared<'_> {
             max_tokens,
             searches: 0,
             rehearsed: target.simulated.then(|| (self.rehearsed)()),
+            dialect: Dialect::default(),
         }
     }
 }

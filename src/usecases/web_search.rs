@@ -10,8 +10,8 @@ use super::composition::Composition;
 use super::error::Error;
 use crate::domain::{Org, Route, Target, TaskSettings};
 use crate::engine::dispatch::{Dispatch, Question, Turn};
-use crate::providers::Outgoing;
 use crate::providers::claude::{SearchAsk, SearchTurn, Stop, read_search, search_body};
+use crate::providers::{Dialect, Outgoing};
 use crate::tasks::{Findings, SearchBrief, SourceFound};
 
 /// A search that may be run.
@@ -129,6 +129,7 @@ impl Question for Round<'_> {
             max_tokens,
             searches: self.max_uses,
             rehearsed: None,
+            dialect: Dialect::default(),
         }
     }
 }
