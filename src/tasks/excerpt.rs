@@ -33,9 +33,28 @@ pub(super) fn excerpt(text: &str, at_most: usize) -> String {
             .filter(|gap| *gap > half)
             .map_or(head, |gap| &head[..gap])
     };
-    // A number that loses its tail is another number.
-    let whole = words.trim_end_matches(|char: char| char.is_numeric() || " .,'-/:%".contains(char));
-    format!("{whole}{CUT}")
+    format!(
+        "{}{CUT}",
+        without_half_a_number(words, &line[words.len()..])
+    )
+}
+
+/// `head` without the number at its end that `rest` may go on with: a number that loses its tail is another number, and
+/// so is one that loses half of the word behind it (`1kg` is no `1k`).
+fn without_half_a_number<'t>(head: &'t str, rest: &str) -> &'t str {
+    let word_start = head
+        .char_indices()
+        .rev()
+        .take_while(|(_, char)| char.is_alphanumeric())
+        .last()
+        .map_or(head.len(), |(start, _)| start);
+    let goes_on = rest.starts_with(char::is_alphanumeric);
+    let number = head[word_start..].find(char::is_numeric);
+    let head = match number.filter(|_| goes_on) {
+        Some(start) => &head[..word_start + start],
+        None => head,
+    };
+    head.trim_end_matches(|char: char| char.is_numeric() || " .,'-/:%".contains(char))
 }
 
 /// `text` as it stands, cut and marked where it is longer than `at_most` units.
@@ -136,6 +155,8 @@ mod tests {
         assert_eq!(excerpt("abcdefghijkl", 8), "abcdef…");
         assert_eq!(excerpt("abc-184500000", 8), "abc…");
         assert_eq!(excerpt("it costs EUR 1 000 000", 17), "it costs EUR…");
+        assert_eq!(excerpt("about-1kilogram", 10), "about…");
+        assert_eq!(excerpt("about-12x34y56", 12), "about…");
     }
 
     #[test]
