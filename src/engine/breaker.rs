@@ -21,8 +21,8 @@ pub struct Breakers {
 }
 
 /// Leave to ask a target; whoever has it says how it went. Dropped unsaid, nothing is counted.
-pub struct Pass<'a> {
-    breakers: &'a Breakers,
+pub struct Pass {
+    breakers: Arc<Breakers>,
     name: Name,
     probe: bool,
     said: bool,
@@ -50,19 +50,19 @@ const WHILE_PROBING: Duration = Duration::from_secs(1);
 
 impl Breakers {
     /// All closed.
-    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self {
+    pub fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Arc<Self> {
+        Arc::new(Self {
             states: Mutex::default(),
             clock,
             metrics,
-        }
+        })
     }
 
     /// Leave to ask `target`.
     ///
     /// # Errors
     /// How long to stay away, where its breaker is open.
-    pub fn pass(&self, target: &Target) -> Result<Pass<'_>, Duration> {
+    pub fn pass(self: &Arc<Self>, target: &Target) -> Result<Pass, Duration> {
         let name = (target.provider.clone(), target.model.clone());
         let mut states = self.lock();
         let state = states.entry(name.clone()).or_default();
@@ -79,7 +79,7 @@ impl Breakers {
             probe = true;
         }
         Ok(Pass {
-            breakers: self,
+            breakers: Arc::clone(self),
             name,
             probe,
             said: false,
@@ -98,7 +98,7 @@ impl Breakers {
     }
 }
 
-impl Pass<'_> {
+impl Pass {
     /// The target answered.
     pub fn succeeded(self) {
         self.say(|state, _| *state = State::default());
@@ -119,17 +119,18 @@ impl Pass<'_> {
 
     fn say(mut self, change: impl FnOnce(&mut State, Instant)) {
         self.said = true;
-        let mut states = self.breakers.lock();
+        let breakers = Arc::clone(&self.breakers);
+        let mut states = breakers.lock();
         let state = states.entry(self.name.clone()).or_default();
-        change(state, self.breakers.clock.now());
+        change(state, breakers.clock.now());
         if self.probe {
             state.probing = false;
         }
-        self.breakers.show(&states, &self.name.0);
+        breakers.show(&states, &self.name.0);
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Pass {
     fn drop(&mut self) {
         if self.probe
             && !self.said

@@ -9,12 +9,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::breaker::Breakers;
 use super::flight::Patience;
+use super::flow::{Begun, Bill, Flow, Opening};
 use super::limits::{Hold, Lane, Limits, Need, Refusal, Slot};
 use super::retry::{self, RetryBudget};
 use super::slots::Slots;
-use crate::domain::{Caller, Clock, Entropy, Money, ProviderName, RequestId, Route, Target, Usage};
+use crate::domain::{
+    Caller, Clock, Entropy, Money, Price, ProviderName, RequestId, Route, Target, Usage,
+};
 use crate::providers::{self, Fault, Outgoing, Provider, Reply};
 use crate::telemetry::Metrics;
 
@@ -22,7 +27,7 @@ use crate::telemetry::Metrics;
 pub struct Dispatch {
     upstreams: BTreeMap<ProviderName, Upstream>,
     limits: Arc<Limits>,
-    breakers: Breakers,
+    breakers: Arc<Breakers>,
     retries: RetryBudget,
     longest_life: Duration,
     clock: Arc<dyn Clock>,
@@ -99,6 +104,33 @@ const ADDED_TOKENS: u64 = 2_000;
 const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens that the pages of one search come to, for the same estimate.
 const TOKENS_PER_SEARCH: u64 = 8_000;
+/// More than any picture comes to, however small its file is.
+const TOKENS_PER_IMAGE: u64 = 6_000;
+
+/// How an answer is asked for.
+#[derive(Clone, Copy)]
+enum Way {
+    Whole,
+    Stream,
+}
+
+/// What one target gave.
+enum Answered {
+    Whole(Reply),
+    Begun(Box<Flow>),
+}
+
+/// What one attempt gave.
+enum Attempted {
+    Whole(Reply),
+    Begun(Box<Begun>),
+}
+
+/// What came back of one attempt.
+enum Came {
+    Whole(Reply),
+    Begun(Opening),
+}
 
 impl Turn {
     /// A call that has neither asked nor used anything yet.
@@ -114,6 +146,12 @@ impl Turn {
             upstream: Duration::ZERO,
             attempts: 0,
         }
+    }
+
+    /// Adds what an attempt was charged.
+    pub fn charged(&mut self, (usage, cost): (Usage, Money)) {
+        self.usage += usage;
+        self.cost += cost;
     }
 }
 
@@ -148,12 +186,77 @@ impl Dispatch {
         route: &'a Route,
         question: &dyn Question,
     ) -> Result<Delivery<'a>, Error> {
+        match self.walk(turn, route, question, Way::Whole).await? {
+            (Answered::Whole(reply), target) => Ok(Delivery { reply, target }),
+            (Answered::Begun(_), _) => unreachable!("what is asked for whole comes whole"),
+        }
+    }
+
+    /// Asks the targets of `route` in their order until one begins to answer: the first event is there.
+    ///
+    /// # Errors
+    /// As [`Dispatch::send`]. What goes wrong from here on is told by the flow itself.
+    pub async fn stream<'a>(
+        &self,
+        turn: &mut Turn,
+        route: &'a Route,
+        question: &dyn Question,
+    ) -> Result<(Flow, &'a Target), Error> {
+        match self.walk(turn, route, question, Way::Stream).await? {
+            (Answered::Begun(flow), target) => Ok((*flow, target)),
+            (Answered::Whole(_), _) => unreachable!("what is asked for in events comes in events"),
+        }
+    }
+
+    /// Asks the targets of `route` that count how many tokens `question` comes to. That costs nothing, so nothing is
+    /// reserved; `None` where no target of the route counts.
+    ///
+    /// # Errors
+    /// What the last target said, where none answered.
+    pub async fn count(
+        &self,
+        turn: &Turn,
+        route: &Route,
+        question: &dyn Question,
+    ) -> Result<Option<Bytes>, Error> {
+        let mut last = None;
+        for target in &route.targets {
+            let Some(upstream) = self.upstreams.get(&target.provider) else {
+                continue;
+            };
+            let Some(counting) = upstream.provider.count_tokens(question.outgoing(target)) else {
+                continue;
+            };
+            let Some(_permit) = upstream
+                .slots
+                .take(turn.caller.org.id, &turn.patience)
+                .await
+            else {
+                return Err(Error::Late);
+            };
+            match tokio::time::timeout(self.left(turn), counting).await {
+                Ok(Ok(count)) => return Ok(Some(count)),
+                Ok(Err(error)) if error.fault.is_of_the_target() => last = Some(error),
+                Ok(Err(error)) => return Err(Error::Upstream(error)),
+                Err(_) => return Err(Error::Late),
+            }
+        }
+        last.map_or(Ok(None), |error| Err(Error::Upstream(error)))
+    }
+
+    async fn walk<'a>(
+        &self,
+        turn: &mut Turn,
+        route: &'a Route,
+        question: &dyn Question,
+        way: Way,
+    ) -> Result<(Answered, &'a Target), Error> {
         self.retries.deposit();
         let mut last = None;
         let mut resting: Option<Duration> = None;
         for target in &route.targets {
-            match self.ask(turn, target, question).await {
-                Ok(reply) => return Ok(Delivery { reply, target }),
+            match self.ask(turn, target, question, way).await {
+                Ok(answered) => return Ok((answered, target)),
                 Err(Error::Upstream(error)) => {
                     let hopeless = !error.fault.is_of_the_target();
                     last = Some(error);
@@ -181,17 +284,21 @@ impl Dispatch {
         turn: &mut Turn,
         target: &Target,
         question: &dyn Question,
-    ) -> Result<Reply, Error> {
+        way: Way,
+    ) -> Result<Answered, Error> {
         let mut nth = 0;
         loop {
             let pass = match self.breakers.pass(target) {
                 Ok(pass) => pass,
                 Err(retry_in) => return Err(Error::Resting { retry_in }),
             };
-            let error = match self.attempt(turn, target, question).await {
-                Ok(reply) => {
+            let error = match self.attempt(turn, target, question, way).await {
+                Ok(Attempted::Whole(reply)) => {
                     pass.succeeded();
-                    return Ok(reply);
+                    return Ok(Answered::Whole(reply));
+                }
+                Ok(Attempted::Begun(begun)) => {
+                    return Ok(Answered::Begun(Box::new(Flow::new(*begun, pass))));
                 }
                 Err(Error::Upstream(error)) => error,
                 Err(other) => return Err(other),
@@ -216,49 +323,87 @@ impl Dispatch {
         }
     }
 
-    /// One attempt: reserved, sent, settled.
+    /// One attempt: reserved, sent, and settled, or handed on with what it holds.
     async fn attempt(
         &self,
         turn: &mut Turn,
         target: &Target,
         question: &dyn Question,
-    ) -> Result<Reply, Error> {
+        way: Way,
+    ) -> Result<Attempted, Error> {
         let Some(upstream) = self.upstreams.get(&target.provider) else {
             // The config checks every route against its providers, and providers do not change by a reload.
             return Err(Error::Upstream(Fault::Unreachable.into()));
         };
         let outgoing = question.outgoing(target);
-        let hold = self.reserve(turn, target, &outgoing).await?;
+        let price = target
+            .price
+            .map(|price| price.with_surcharge(outgoing.reach.surcharge_percent));
+        let hold = self.reserve(turn, target, &outgoing, price).await?;
         let org = turn.caller.org.id;
-        let Some(_permit) = upstream.slots.take(org, &turn.patience).await else {
+        let Some(permit) = upstream.slots.take(org, &turn.patience).await else {
             hold.release();
             return Err(Error::Late);
         };
         let begun = self.clock.now();
         turn.attempts += 1;
-        let sent = upstream.provider.send(outgoing);
-        let answer = tokio::time::timeout(self.longest_life, sent)
+        let asked = async {
+            match way {
+                Way::Whole => upstream.provider.send(outgoing).await.map(Came::Whole),
+                Way::Stream => {
+                    let events = upstream.provider.stream(outgoing).await?;
+                    Opening::of(events).await.map(Came::Begun)
+                }
+            }
+        };
+        let answer = tokio::time::timeout(self.longest_life, asked)
             .await
             .unwrap_or_else(|_| Err(Fault::Hung.into()));
         let took = self.clock.now().saturating_duration_since(begun);
         turn.upstream += took;
-        let outcome = answer
-            .as_ref()
-            .map_or_else(|error| error.fault.as_str(), |_| "ok");
-        self.metrics.upstream(&target.provider, outcome, took);
-        self.settle(turn, target, hold, &answer);
-        answer.map_err(|error| {
-            tracing::warn!(
-                request_id = %turn.request_id,
-                org = %turn.caller.org.name,
-                provider = %target.provider,
-                model = %target.model,
-                fault = error.fault.as_str(),
-                upstream_id = error.upstream_id.as_deref(),
-                "the provider did not answer: {error}"
-            );
-            Error::Upstream(error)
-        })
+        let bill = Bill {
+            request_id: turn.request_id.clone(),
+            caller: turn.caller.clone(),
+            target: target.clone(),
+            price,
+            hold,
+            metrics: Arc::clone(&self.metrics),
+        };
+        match answer {
+            Ok(Came::Begun(opening)) => Ok(Attempted::Begun(Box::new(Begun {
+                opening,
+                bill,
+                permit,
+                begun,
+                longest_life: self.longest_life,
+                clock: Arc::clone(&self.clock),
+            }))),
+            Ok(Came::Whole(reply)) => {
+                self.metrics.upstream(&target.provider, "ok", took);
+                turn.charged(bill.settle(reply.usage));
+                Ok(Attempted::Whole(reply))
+            }
+            Err(error) => {
+                let fault = error.fault;
+                self.metrics
+                    .upstream(&target.provider, fault.as_str(), took);
+                if fault.may_have_cost() {
+                    turn.charged(bill.settle(None));
+                } else {
+                    bill.hold.release();
+                }
+                tracing::warn!(
+                    request_id = %turn.request_id,
+                    org = %turn.caller.org.name,
+                    provider = %target.provider,
+                    model = %target.model,
+                    fault = fault.as_str(),
+                    upstream_id = error.upstream_id.as_deref(),
+                    "the provider did not answer: {error}"
+                );
+                Err(Error::Upstream(error))
+            }
+        }
     }
 
     async fn reserve(
@@ -266,22 +411,23 @@ impl Dispatch {
         turn: &mut Turn,
         target: &Target,
         outgoing: &Outgoing,
+        price: Option<Price>,
     ) -> Result<Hold, Refusal> {
         let bytes = outgoing.body.len() as u64;
         let room = u64::from(outgoing.max_tokens);
-        let searches = u64::from(outgoing.searches);
-        // What a search reads is bounded by nothing of ours.
-        let most_read = if searches > 0 {
-            u64::from(target.capabilities.context_tokens)
+        let searches = u64::from(outgoing.reach.searches);
+        let images = u64::from(outgoing.reach.images) * TOKENS_PER_IMAGE;
+        let told = bytes + ADDED_TOKENS + images;
+        // What is read beyond the body is bounded by nothing of ours.
+        let most_read = if outgoing.reach.boundless {
+            told.max(u64::from(target.capabilities.context_tokens))
         } else {
-            bytes + ADDED_TOKENS
+            told
         };
         let need = Need {
             slot: turn.slot.is_none(),
             tokens: bytes / BYTES_PER_TOKEN + searches * TOKENS_PER_SEARCH + room,
-            cost: target
-                .price
-                .map(|price| price.at_most(most_read, room, searches)),
+            cost: price.map(|price| price.at_most(most_read, room, searches)),
         };
         let lane = if need.slot { turn.lane } else { Lane::Again };
         let (slot, hold) = self
@@ -290,44 +436,6 @@ impl Dispatch {
             .await?;
         turn.slot = turn.slot.take().or(slot);
         Ok(hold)
-    }
-
-    /// Charges what the attempt used: what the provider told, all of the bound where it may have cost and nobody told,
-    /// nothing where it cannot have cost.
-    fn settle(
-        &self,
-        turn: &mut Turn,
-        target: &Target,
-        hold: Hold,
-        answer: &Result<Reply, providers::Error>,
-    ) {
-        match answer {
-            Ok(Reply {
-                usage: Some(usage), ..
-            }) => {
-                let cost = target.price.map_or(Money::ZERO, |price| price.of(usage));
-                if cost > hold.bound() && target.price.is_some() {
-                    tracing::error!(
-                        request_id = %turn.request_id,
-                        org = %turn.caller.org.name,
-                        provider = %target.provider,
-                        model = %target.model,
-                        "a call cost more than its bound; the price or the bound is wrong"
-                    );
-                }
-                hold.settle(usage.all_tokens(), cost);
-                turn.usage += *usage;
-                turn.cost += cost;
-                self.metrics.used(&turn.caller.org.name, usage, cost);
-            }
-            Err(error) if !error.fault.may_have_cost() => hold.release(),
-            Ok(_) | Err(_) => {
-                turn.cost += hold.bound();
-                self.metrics
-                    .used(&turn.caller.org.name, &Usage::default(), hold.bound());
-                drop(hold);
-            }
-        }
     }
 
     fn left(&self, turn: &Turn) -> Duration {

@@ -1,7 +1,8 @@
 //! The gateway's core: who may call, what is already known, and how a question reaches a provider.
 //!
 //! [`limits`] admits and reserves, [`cache`] remembers, [`flight`] lets equal calls share one, [`idempotency`] lets a
-//! repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the caller's deadline.
+//! repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the caller's deadline; an answer that comes in
+//! events is a [`flow`].
 //!
 //! # Why
 //! Everything that can be spent is reserved before and settled after, by types that settle when they are dropped: an
@@ -12,6 +13,7 @@ pub mod breaker;
 pub mod cache;
 pub mod dispatch;
 pub mod flight;
+pub mod flow;
 pub mod idempotency;
 pub mod limits;
 pub mod retry;

@@ -4,8 +4,10 @@
 //! version stands) is theirs; the body is the same everywhere. A call that lets the model search the web stands in a
 //! file of its own: its turns and its answer are of another kind.
 
+mod events;
 mod search;
 
+pub use events::{Failure, Tap, fault_of};
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
 use bytes::Bytes;
@@ -90,7 +92,7 @@ struct WireBlock {
     input: Option<Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct WireUsage {
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
@@ -100,13 +102,13 @@ struct WireUsage {
     server_tool_use: Option<WireServerTools>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct WireCacheCreation {
     ephemeral_5m_input_tokens: Option<u64>,
     ephemeral_1h_input_tokens: Option<u64>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct WireServerTools {
     web_search_requests: Option<u64>,
 }

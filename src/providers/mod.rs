@@ -18,5 +18,5 @@ pub mod registry;
 pub mod simulator;
 pub mod wire;
 
-pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reply, Said};
+pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reach, Reply, Said};
 pub use registry::{Kind, Settings};

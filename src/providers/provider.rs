@@ -36,13 +36,25 @@ pub struct Outgoing {
     pub model: ModelId,
     /// The most tokens that may come back, thinking included.
     pub max_tokens: u32,
-    /// The most searches of the web that it may run at the provider. With any, what is read there is bounded by the
-    /// model's context alone.
-    pub searches: u32,
+    /// How far it can go beyond what the bytes of its body tell.
+    pub reach: Reach,
     /// What the simulator shall answer; nothing else reads it.
     pub rehearsed: Option<Value>,
     /// Which API the body is written for.
     pub dialect: Dialect,
+}
+
+/// How far a call can go beyond what the bytes of its body tell: what a budget has to reserve for besides.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// The most searches of the web that it may run at the provider.
+    pub searches: u32,
+    /// Images in it: small files can be large pictures.
+    pub images: u32,
+    /// Whether it reads what is not in it (pages of the web, files), so that the model's context alone bounds it.
+    pub boundless: bool,
+    /// Percent on top of the list price, as for inference in a named region.
+    pub surcharge_percent: u32,
 }
 
 /// Which generation of the API a body is written for, in the words of whoever wrote it.

@@ -19,7 +19,7 @@ use crate::engine::dispatch::{Question, Turn};
 use crate::engine::flight::Patience;
 use crate::engine::limits::Lane;
 use crate::providers::claude::{self, Ask};
-use crate::providers::{Dialect, Outgoing};
+use crate::providers::{Dialect, Outgoing, Reach};
 use crate::tasks::Task;
 
 /// Everything that one flight needs, so that it can outlive the call.
@@ -274,7 +274,7 @@ impl Question for Prepared<'_> {
             body,
             model: target.model.clone(),
             max_tokens,
-            searches: 0,
+            reach: Reach::default(),
             rehearsed: target.simulated.then(|| (self.rehearsed)()),
             dialect: Dialect::default(),
         }

@@ -11,7 +11,7 @@ use super::error::Error;
 use crate::domain::{Org, Route, Target, TaskSettings};
 use crate::engine::dispatch::{Dispatch, Question, Turn};
 use crate::providers::claude::{SearchAsk, SearchTurn, Stop, read_search, search_body};
-use crate::providers::{Dialect, Outgoing};
+use crate::providers::{Dialect, Outgoing, Reach};
 use crate::tasks::{Findings, SearchBrief, SourceFound};
 
 /// A search that may be run.
@@ -127,7 +127,11 @@ impl Question for Round<'_> {
             body,
             model: target.model.clone(),
             max_tokens,
-            searches: self.max_uses,
+            reach: Reach {
+                searches: self.max_uses,
+                boundless: true,
+                ..Reach::default()
+            },
             rehearsed: None,
             dialect: Dialect::default(),
         }
