@@ -27,7 +27,9 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
 use crate::telemetry::{Audit, Metrics};
-use crate::usecases::{Forget, Parts, PreviewTask, ReadAllowances, RunBulk, RunTask};
+use crate::usecases::{
+    CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+};
 
 /// The gateway, built and not yet started.
 pub struct App {
@@ -111,6 +113,7 @@ impl App {
                 (Arc::clone(&clock), Arc::clone(&entropy)),
                 Arc::clone(&metrics),
             ),
+            lifecycle: lifecycle.clone(),
             audit: audit.clone(),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
@@ -119,8 +122,10 @@ impl App {
         let run_task = RunTask::new(Arc::clone(&parts));
         let state = HttpState {
             run_bulk: RunBulk::new(run_task.clone(), Arc::clone(&limits)),
-            preview_task: PreviewTask::new(parts),
+            preview_task: PreviewTask::new(Arc::clone(&parts)),
             run_task,
+            relay_message: RelayMessage::new(Arc::clone(&parts)),
+            count_tokens: CountTokens::new(parts),
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory: Arc::new(Directory::new(settings.tenants.clone())),

@@ -77,7 +77,11 @@ fn server(settings: &Settings, page: &mut Page) {
     page.line("known as", public.map_or("not said", written));
     page.line(
         "bodies",
-        format!("up to {} bytes", number(server.body_bytes)),
+        format!(
+            "up to {} bytes, of the Claude API up to {}",
+            number(server.body_bytes),
+            number(server.messages_body_bytes)
+        ),
     );
     let documents = if server.docs {
         "served at /docs"

@@ -12,10 +12,7 @@ pub const AT_THE_TOP: &[Later] = &[
 ];
 
 /// In `[server]`.
-pub const IN_SERVER: &[Later] = &[
-    ("messages_body_bytes", "the Claude API drop-in"),
-    ("tls", "TLS at the gateway itself"),
-];
+pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
 
 /// In `[[orgs]]`.
 pub const IN_ORGS: &[Later] = &[("batches", "batching of messages")];

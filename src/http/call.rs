@@ -7,6 +7,7 @@ use http::HeaderMap;
 use http::header::{ACCEPT, USER_AGENT};
 use tokio::time::Instant;
 
+use super::problem::Tongue;
 use crate::domain::{Caller, RequestId};
 
 /// One call. Made by the outermost layer, filled in by whoever learns more.
@@ -18,8 +19,8 @@ pub struct Call {
     pub received: Instant,
     /// Whether an Apex callout sent it.
     pub from_salesforce: bool,
-    /// Whether its problems must be plain JSON.
-    pub plain_json: bool,
+    /// How its problems are told.
+    pub tongue: Tongue,
     notes: Arc<Notes>,
 }
 
@@ -33,7 +34,7 @@ struct Notes {
 
 impl Call {
     /// A call whose head has just arrived.
-    pub fn new(id: RequestId, received: Instant, headers: &HeaderMap) -> Self {
+    pub fn new(id: RequestId, received: Instant, path: &str, headers: &HeaderMap) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -48,7 +49,12 @@ impl Call {
             id,
             received,
             from_salesforce,
-            plain_json: from_salesforce || asks_for_json,
+            tongue: match path {
+                path if is_at(path, "/v1") => Tongue::Claude,
+                path if is_at(path, "/chat/completions") => Tongue::OpenAi,
+                _ if from_salesforce || asks_for_json => Tongue::PlainProblem,
+                _ => Tongue::Problem,
+            },
             notes: Arc::default(),
         }
     }
@@ -92,4 +98,10 @@ impl Call {
     pub fn upstream(&self) -> Duration {
         self.notes.upstream.get().copied().unwrap_or_default()
     }
+}
+
+/// Whether `path` is `place` or lies below it.
+fn is_at(path: &str, place: &str) -> bool {
+    path.strip_prefix(place)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -19,6 +19,7 @@ use super::problem::{Code, Problem};
 use super::settings::Settings;
 use crate::domain::{Caller, Deadline, IdempotencyKey, Scope};
 use crate::identity::{Directory, Presented};
+use crate::providers::Dialect;
 use crate::usecases::answer::Caching;
 
 /// A caller whose credential may use the tasks.
@@ -27,6 +28,16 @@ pub struct ForTasks(pub Caller);
 /// A caller's deadline, from the patience that it stated or from the longest there is.
 #[derive(Debug, Clone, Copy)]
 pub struct Patient(pub Deadline);
+
+/// A caller whose credential may use the Claude API.
+pub struct ForMessages(pub Caller);
+
+/// The deadline for the first byte of an answer in events, or for all of one that comes whole.
+#[derive(Debug, Clone, Copy)]
+pub struct PatientForTheFirst(pub Deadline);
+
+/// A Messages body: as [`JsonBody`], with bounds of its own.
+pub struct MessagesBody(pub Bytes);
 
 /// A JSON body: its bytes, read whole, in time, within bounds, and known to be UTF-8.
 pub struct JsonBody(pub Bytes);
@@ -72,6 +83,10 @@ pub struct Wishes {
 
 /// The longest patience of a task call, and what a call that states none is given.
 const LONGEST_PATIENCE: u64 = 110;
+/// The same of a Messages call, which need not come from Apex: ten minutes, as the Claude SDKs have it.
+const LONGEST_FOR_MESSAGES: u64 = 600;
+/// Bytes of one header that names betas.
+const BETA_BYTES: usize = 4_096;
 /// The least and the most that `Belay-Max-Response-Bytes` may say: five megabytes are about what an Apex heap can parse.
 const RESPONSE_BYTES: std::ops::RangeInclusive<usize> = 1_000..=5_000_000;
 
@@ -123,6 +138,23 @@ where
             Ok(Self(caller))
         } else {
             Err(Problem::lacks(Scope::Tasks))
+        }
+    }
+}
+
+impl<S> FromRequestParts<S> for ForMessages
+where
+    S: Send + Sync,
+    Arc<Directory>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, state).await?;
+        if caller.may(Scope::Messages) {
+            Ok(Self(caller))
+        } else {
+            Err(Problem::lacks(Scope::Messages))
         }
     }
 }
@@ -184,13 +216,67 @@ where
 
     /// RFC 7240: a preference that cannot be read is as if it were not there.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let call = call(parts)?;
-        let stated = preferred_wait(&parts.headers).map(|wait| wait.min(LONGEST_PATIENCE));
-        if let Some(seconds) = stated {
-            call.keeps_to(seconds);
+        patience(parts, LONGEST_PATIENCE).map(Self)
+    }
+}
+
+impl<S> FromRequestParts<S> for PatientForTheFirst
+where
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        patience(parts, LONGEST_FOR_MESSAGES).map(Self)
+    }
+}
+
+/// The deadline by the stated patience, or by the longest there is, in seconds.
+fn patience(parts: &Parts, longest: u64) -> Result<Deadline, Problem> {
+    let call = call(parts)?;
+    let stated = preferred_wait(&parts.headers).map(|wait| wait.min(longest));
+    if let Some(seconds) = stated {
+        call.keeps_to(seconds);
+    }
+    let patience = Duration::from_secs(stated.unwrap_or(longest));
+    Ok(Deadline::after(call.received, patience))
+}
+
+impl<S> FromRequestParts<S> for Dialect
+where
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let is_version = |text: &str| {
+            (1..=64).contains(&text.len())
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        };
+        let version = one(&parts.headers, "anthropic-version")?;
+        if !version.is_none_or(is_version) {
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                "anthropic-version must be a version such as 2026-10-21",
+            ));
         }
-        let patience = Duration::from_secs(stated.unwrap_or(LONGEST_PATIENCE));
-        Ok(Self(Deadline::after(call.received, patience)))
+        let mut betas: Vec<&str> = Vec::new();
+        for value in parts.headers.get_all("anthropic-beta") {
+            let text = value.to_str().unwrap_or_default().trim();
+            if text.is_empty() || text.len() > BETA_BYTES {
+                return Err(Problem::new(
+                    Code::InvalidRequest,
+                    "anthropic-beta must be names of betas, separated by commas",
+                ));
+            }
+            betas.push(text);
+        }
+        Ok(Self {
+            version: version.map(str::to_owned),
+            betas: (!betas.is_empty()).then(|| betas.join(",")),
+        })
     }
 }
 
@@ -305,19 +391,39 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let settings = Arc::<Settings>::from_ref(state);
-        is_json(request.headers())?;
-        if asks_to_send_too_much(request.headers(), settings.body_bytes) {
-            return Err(too_large(&settings));
-        }
-        let body = read(request.into_body(), &settings).await?;
-        if std::str::from_utf8(&body).is_err() {
-            return Err(Problem::new(
-                Code::InvalidRequest,
-                "the body is not UTF-8, which JSON must be",
-            ));
-        }
-        Ok(Self(body))
+        let most = settings.body_bytes;
+        json_body(request, most, settings.body_time).await.map(Self)
     }
+}
+
+impl<S> FromRequest<S> for MessagesBody
+where
+    S: Send + Sync,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let settings = Arc::<Settings>::from_ref(state);
+        let most = settings.messages_body_bytes;
+        json_body(request, most, settings.body_time).await.map(Self)
+    }
+}
+
+/// The body of `request`, which is JSON by its headers and UTF-8, of at most so many bytes and in so much time.
+async fn json_body(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
+    is_json(request.headers())?;
+    if asks_to_send_too_much(request.headers(), most) {
+        return Err(too_large(most));
+    }
+    let body = read(request.into_body(), most, time).await?;
+    if std::str::from_utf8(&body).is_err() {
+        return Err(Problem::new(
+            Code::InvalidRequest,
+            "the body is not UTF-8, which JSON must be",
+        ));
+    }
+    Ok(body)
 }
 
 /// A body without a `Content-Type` is taken for JSON; one that names something else is refused.
@@ -354,8 +460,7 @@ fn asks_to_send_too_much(headers: &HeaderMap, most: usize) -> bool {
         && length.is_some_and(|length| length > most)
 }
 
-fn too_large(settings: &Settings) -> Problem {
-    let most = settings.body_bytes;
+fn too_large(most: usize) -> Problem {
     Problem::new(
         Code::TooLarge,
         format!("the body must be at most {most} bytes, unpacked"),
@@ -363,12 +468,12 @@ fn too_large(settings: &Settings) -> Problem {
 }
 
 /// Reads a body to its end, within its size and time.
-async fn read(body: Body, settings: &Settings) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, settings.body_bytes);
-    let whole = tokio::time::timeout(settings.body_time, limited.collect())
+async fn read(body: Body, most: usize, time: Duration) -> Result<Bytes, Problem> {
+    let limited = Limited::new(body, most);
+    let whole = tokio::time::timeout(time, limited.collect())
         .await
         .map_err(|_| {
-            let seconds = settings.body_time.as_secs();
+            let seconds = time.as_secs();
             Problem::retryable(
                 Code::RequestTimeout,
                 format!("the body did not arrive within {seconds} s"),
@@ -379,7 +484,7 @@ async fn read(body: Body, settings: &Settings) -> Result<Bytes, Problem> {
         .map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if is_too_large(&*error) {
-                too_large(settings)
+                too_large(most)
             } else {
                 Problem::new(
                     Code::InvalidRequest,

@@ -23,7 +23,7 @@ use ulid::Ulid;
 
 use super::call::Call;
 use super::limit_headers;
-use super::problem::{self, Code, Problem};
+use super::problem::{self, Code, Problem, Tongue};
 use super::settings::Settings;
 use crate::domain::{Clock, Entropy, OrgName, RequestId};
 use crate::lifecycle::Lifecycle;
@@ -57,7 +57,7 @@ pub const ROOM: usize = 4_096;
 
 /// Puts every layer around `router`.
 pub fn around(router: Router, door: Arc<Door>, settings: &Settings) -> Router {
-    let body_bytes = settings.body_bytes;
+    let (body_bytes, messages_body_bytes) = (settings.body_bytes, settings.messages_body_bytes);
     router.layer(
         ServiceBuilder::new()
             // Outermost: a packed answer is whole again, so that it bears its length.
@@ -69,8 +69,13 @@ pub fn around(router: Router, door: Arc<Door>, settings: &Settings) -> Router {
             // Inside the frame, so that a panic, too, is told as a problem with the call's id.
             .layer(CatchPanicLayer::custom(panicked))
             // Before the body is unpacked: what comes over the wire is bounded as well as what comes out of it.
-            .layer(MapRequestBodyLayer::new(move |body| {
-                Body::new(Limited::new(body, body_bytes))
+            .layer(from_fn(move |request: Request, next: Next| async move {
+                let most = match request.extensions().get::<Call>() {
+                    Some(call) if call.tongue == Tongue::Claude => messages_body_bytes,
+                    _ => body_bytes,
+                };
+                next.run(request.map(|body| Body::new(Limited::new(body, most))))
+                    .await
             }))
             // Apex packs with `setCompressed(true)`.
             .layer(RequestDecompressionLayer::new())
@@ -96,7 +101,7 @@ async fn with_its_length(request: Request, next: Next) -> Response {
 async fn frame(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let received = door.clock.now();
     let id = request_id(request.headers(), &door);
-    let call = Call::new(id, received, request.headers());
+    let call = Call::new(id, received, request.uri().path(), request.headers());
     request.extensions_mut().insert(call.clone());
     let mut line = Line::begin(&door, &call, &request);
 
@@ -141,7 +146,7 @@ fn told(mut response: Response, call: &Call) -> (Response, &'static str) {
     let Some(problem) = problem else {
         return (response, "ok");
     };
-    let mut document = problem.response(&call.id, call.plain_json);
+    let mut document = problem.response(&call.id, call.tongue);
     if let Some(allow) = response.headers().get(ALLOW) {
         document.headers_mut().insert(ALLOW, allow.clone());
     }
@@ -178,8 +183,16 @@ fn finish(response: &mut Response, door: &Door, call: &Call, total: Duration) {
         let whole = HeaderValue::from_static("application/json; charset=utf-8");
         headers.insert(CONTENT_TYPE, whole);
     }
+    let speaks_claude = call.tongue == Tongue::Claude;
+    if speaks_claude && let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
+        headers.insert(HeaderName::from_static("request-id"), id);
+    }
     if let Some(caller) = call.caller() {
-        limit_headers::write(&door.allowances.peek(caller), headers);
+        let allowances = door.allowances.peek(caller);
+        limit_headers::write(&allowances, headers);
+        if speaks_claude {
+            limit_headers::write_as_claude(&allowances, door.clock.timestamp(), headers);
+        }
     }
     if door.lifecycle.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));

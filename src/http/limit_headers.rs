@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use jiff::Timestamp;
 
 use crate::engine::limits::{Allowance, LimitName};
 
@@ -35,6 +36,30 @@ pub fn write(allowances: &[Allowance], headers: &mut HeaderMap) {
     for (header, text) in [(RATE_LIMIT, limits), (RATE_LIMIT_POLICY, policies)] {
         if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
             headers.insert(header, value);
+        }
+    }
+}
+
+/// Writes the minute's calls and tokens as Claude's clients read them; of two that hold at once the tighter.
+pub fn write_as_claude(allowances: &[Allowance], now: Timestamp, headers: &mut HeaderMap) {
+    for (limit, name) in [
+        (LimitName::RequestsPerMinute, "requests"),
+        (LimitName::TokensPerMinute, "tokens"),
+    ] {
+        let of_the_limit = allowances.iter().filter(|one| one.name == limit);
+        let Some(tightest) = of_the_limit.min_by(|a, b| share(a).total_cmp(&share(b))) else {
+            continue;
+        };
+        let reset = now + tightest.resets_in.unwrap_or_default();
+        for (part, text) in [
+            ("limit", format!("{:.0}", tightest.maximum)),
+            ("remaining", format!("{:.0}", tightest.remaining.floor())),
+            ("reset", format!("{reset:.0}")),
+        ] {
+            let header = HeaderName::try_from(format!("anthropic-ratelimit-{name}-{part}"));
+            if let (Ok(header), Ok(value)) = (header, HeaderValue::from_str(&text)) {
+                headers.insert(header, value);
+            }
         }
     }
 }
@@ -94,5 +119,27 @@ mod tests {
             headers[RATE_LIMIT_POLICY],
             r#""calls_in_flight";q=20;qu="concurrent-requests", "requests_per_minute";q=600;w=60"#
         );
+    }
+
+    #[test]
+    fn claudes_clients_read_the_tighter_of_two_limits() {
+        let allowance = |of_the_user, remaining| Allowance {
+            name: LimitName::RequestsPerMinute,
+            of_the_user,
+            maximum: 60.0,
+            remaining,
+            resets_in: Some(Duration::from_secs(2)),
+        };
+        let mut headers = HeaderMap::new();
+        let now = "2026-11-26T10:00:00Z".parse().expect("a time");
+        let all = [allowance(false, 50.0), allowance(true, 7.5)];
+        write_as_claude(&all, now, &mut headers);
+        assert_eq!(headers["anthropic-ratelimit-requests-limit"], "60");
+        assert_eq!(headers["anthropic-ratelimit-requests-remaining"], "7");
+        assert_eq!(
+            headers["anthropic-ratelimit-requests-reset"],
+            "2026-11-26T10:00:02Z"
+        );
+        assert!(!headers.contains_key("anthropic-ratelimit-tokens-limit"));
     }
 }

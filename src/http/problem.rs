@@ -11,13 +11,14 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{Caller, RequestId, Scope};
 use crate::engine::limits::LimitName;
 use crate::identity::Refusal;
+use crate::providers::Said;
 use crate::salesforce::Fault;
 use crate::usecases::Error;
 
@@ -31,6 +32,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
     errors: Vec<Fault>,
     scope: Option<Scope>,
+    said: Option<(StatusCode, Said)>,
 }
 
 /// What went wrong: for programs by `code` and `retryable`, for people by `title` and `detail` (RFC 9457).
@@ -73,6 +75,45 @@ pub struct WireFault {
     /// What would be right, in at most 255 characters.
     #[schema(max_length = 255)]
     pub detail: String,
+}
+
+/// How a door's callers expect an error to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tongue {
+    /// RFC 9457.
+    Problem,
+    /// The same document as plain JSON, for callers that cannot read another media type.
+    PlainProblem,
+    /// Claude's own form, on `/v1/…`.
+    Claude,
+    /// OpenAI's form, on `/chat/completions`.
+    OpenAi,
+}
+
+/// An error in Claude's own form.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ClaudeError)]
+pub struct WireClaudeError<'a> {
+    /// Always `error`.
+    #[serde(rename = "type")]
+    #[schema(example = "error")]
+    kind: &'static str,
+    /// The error itself.
+    error: WireClaudeErrorBody<'a>,
+    /// The id of the call, for whoever looks into the log.
+    request_id: &'a str,
+}
+
+/// What is wrong, in Claude's own form.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = ClaudeErrorBody)]
+pub struct WireClaudeErrorBody<'a> {
+    /// The type of error.
+    #[serde(rename = "type")]
+    #[schema(example = "rate_limit_error")]
+    kind: &'a str,
+    /// What happened.
+    message: &'a str,
 }
 
 macro_rules! codes {
@@ -180,6 +221,7 @@ impl Problem {
             retry_after: None,
             errors: Vec::new(),
             scope: None,
+            said: None,
         }
     }
 
@@ -244,6 +286,23 @@ impl Problem {
                 "/model",
                 &format!("{named} is no model of {org}; it has {known}"),
             ),
+            Error::NoSuchModel { named, known } => Self::new(
+                Code::NotFound,
+                format!("model: {named} is no model of {org}; it has {known}"),
+            ),
+            Error::Unfit(fault) => Self::invalid(vec![fault.clone()]),
+            Error::Rejected { status, said } => {
+                let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);
+                let code = match status {
+                    StatusCode::PAYLOAD_TOO_LARGE => Code::TooLarge,
+                    _ => Code::InvalidRequest,
+                };
+                Self {
+                    said: Some((status, said.clone())),
+                    ..Self::new(code, error.to_string())
+                }
+            }
+            Error::NotOffered(_) => Self::new(Code::NotFound, error.to_string()),
             Error::Withheld(fault) => Self::invalid_at(
                 &fault.pointer,
                 "is kept back by the org's privacy rules, and this task cannot do without it",
@@ -295,6 +354,16 @@ impl Problem {
             Error::Overloaded { retry_in } => {
                 retry(Code::Overloaded, error.to_string(), Some(*retry_in))
             }
+            Error::RateLimitedUpstream { retry_in } => Self {
+                said: Some((
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Said {
+                        kind: "rate_limit_error".to_owned(),
+                        message: error.to_string(),
+                    },
+                )),
+                ..retry(Code::Overloaded, error.to_string(), Some(*retry_in))
+            },
             Error::UpstreamRefused(_) => Self::new(Code::UpstreamRefused, error.to_string()),
             Error::UpstreamFailed(_) => retry(Code::UpstreamFailed, error.to_string(), None),
             Error::IdempotencyMismatch => {
@@ -339,26 +408,121 @@ impl Problem {
         }
     }
 
-    /// Its answer: problem+json, or plain JSON where the caller cannot read that.
-    pub(in crate::http) fn response(&self, request_id: &RequestId, plain_json: bool) -> Response {
-        let document = self.document(request_id);
-        let body = serde_json::to_vec(&document).expect("a problem is plain data");
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.code.status();
+    /// Its answer, in the tongue that its caller speaks.
+    pub(in crate::http) fn response(&self, request_id: &RequestId, tongue: Tongue) -> Response {
+        let (status, body) = match tongue {
+            Tongue::Problem | Tongue::PlainProblem => {
+                let document = serde_json::to_vec(&self.document(request_id));
+                (self.code.status(), document)
+            }
+            Tongue::Claude => {
+                let error = serde_json::to_vec(&self.as_claude(request_id));
+                (self.status_of_claude(), error)
+            }
+            Tongue::OpenAi => {
+                let error = serde_json::to_vec(&self.as_openai());
+                (self.said_status(), error)
+            }
+        };
+        let mut response = Response::new(Body::from(body.expect("a problem is plain data")));
+        *response.status_mut() = status;
         let headers = response.headers_mut();
-        let media_type = if plain_json {
-            "application/json; charset=utf-8"
-        } else {
-            "application/problem+json; charset=utf-8"
+        let media_type = match tongue {
+            Tongue::Problem => "application/problem+json; charset=utf-8",
+            Tongue::PlainProblem | Tongue::Claude | Tongue::OpenAi => {
+                "application/json; charset=utf-8"
+            }
         };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         if let Some(value) = self.retry_after_header() {
             headers.insert(RETRY_AFTER, value);
         }
+        if tongue == Tongue::Claude && self.is_given_up() {
+            let name = HeaderName::from_static("x-should-retry");
+            headers.insert(name, HeaderValue::from_static("false"));
+        }
         if let Some(value) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, value);
         }
         response
+    }
+
+    /// The type of error that Claude would name.
+    fn type_of_claude(&self) -> &'static str {
+        match self.code {
+            Code::InvalidRequest
+            | Code::MethodNotAllowed
+            | Code::UnsupportedMediaType
+            | Code::IdempotencyMismatch
+            | Code::ModelRefused
+            | Code::OverLimit => "invalid_request_error",
+            Code::Unauthenticated | Code::TokenExpired => "authentication_error",
+            Code::Forbidden => "permission_error",
+            Code::NotFound => "not_found_error",
+            Code::TooLarge => "request_too_large",
+            Code::RateLimited | Code::TokensLimited | Code::BudgetSpent | Code::TooManyInFlight => {
+                "rate_limit_error"
+            }
+            Code::Overloaded | Code::Draining | Code::SharedStoreDown => "overloaded_error",
+            Code::RequestTimeout | Code::DeadlinePassed | Code::NotCached => "timeout_error",
+            Code::Internal
+            | Code::UpstreamRefused
+            | Code::AnswerInvalid
+            | Code::AnswerCut
+            | Code::UpstreamFailed => "api_error",
+        }
+    }
+
+    /// The status that Claude would give: its own for having no room is 529.
+    fn status_of_claude(&self) -> StatusCode {
+        match self.code {
+            Code::Overloaded if self.said.is_none() => StatusCode::from_u16(529).expect("a status"),
+            _ => self.said_status(),
+        }
+    }
+
+    fn said_status(&self) -> StatusCode {
+        let said = self.said.as_ref().map(|(status, _)| *status);
+        said.unwrap_or(self.code.status())
+    }
+
+    /// Whether the gateway has tried whatever there is, so that a client which tries again only multiplies that.
+    fn is_given_up(&self) -> bool {
+        match self.code {
+            Code::BudgetSpent
+            | Code::UpstreamRefused
+            | Code::UpstreamFailed
+            | Code::Overloaded
+            | Code::DeadlinePassed
+            | Code::AnswerInvalid
+            | Code::AnswerCut => true,
+            _ => !self.retryable,
+        }
+    }
+
+    fn as_claude<'a>(&'a self, request_id: &'a RequestId) -> WireClaudeError<'a> {
+        let (kind, message) = self.in_words();
+        WireClaudeError {
+            kind: "error",
+            error: WireClaudeErrorBody { kind, message },
+            request_id: request_id.as_str(),
+        }
+    }
+
+    /// The type and the message: the provider's own where it has said something to the client.
+    fn in_words(&self) -> (&str, &str) {
+        match &self.said {
+            Some((_, said)) => (said.kind.as_str(), said.message.as_str()),
+            None => (self.type_of_claude(), &*self.detail),
+        }
+    }
+
+    fn as_openai(&self) -> serde_json::Value {
+        let (kind, message) = self.in_words();
+        let param = self.errors.first().map(|fault| fault.pointer.as_str());
+        serde_json::json!({
+            "error": {"message": message, "type": kind, "param": param, "code": self.code.as_str()},
+        })
     }
 
     /// Whole seconds, rounded up, on every 429, 503 and 504 (RFC 9110, 10.2.3, knows no fractions).
@@ -445,7 +609,7 @@ mod tests {
         let problem =
             Problem::retryable(Code::RateLimited, "wait", Duration::from_micros(1_200_500));
         assert_eq!(problem.document(&id()).retry_after_ms, 1_201);
-        let response = problem.response(&id(), false);
+        let response = problem.response(&id(), Tongue::Problem);
         assert_eq!(response.headers()[RETRY_AFTER], "2");
     }
 
@@ -457,8 +621,10 @@ mod tests {
 
     #[test]
     fn a_refusal_says_what_would_let_the_caller_in() {
-        let header =
-            |problem: Problem| problem.response(&id(), true).headers()[WWW_AUTHENTICATE].clone();
+        let header = |problem: Problem| {
+            let response = problem.response(&id(), Tongue::PlainProblem);
+            response.headers()[WWW_AUTHENTICATE].clone()
+        };
         assert_eq!(
             header(Refusal::Unknown.into()),
             r#"Bearer error="invalid_token""#

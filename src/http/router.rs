@@ -12,14 +12,16 @@ use utoipa_axum::routes;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, cache, docs, health, tasks, whoami};
+use super::routes::{admin, cache, docs, health, messages, tasks, whoami};
 use super::settings::Settings;
 use super::validate::BodySchemas;
 use crate::domain::TaskName;
 use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
-use crate::usecases::{Forget, PreviewTask, ReadAllowances, RunBulk, RunTask};
+use crate::usecases::{
+    CountTokens, Forget, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+};
 
 /// What handlers may take: the use cases, and who may call.
 #[derive(Clone, FromRef)]
@@ -30,6 +32,10 @@ pub struct HttpState {
     pub run_bulk: RunBulk,
     /// Shows what a task would send.
     pub preview_task: PreviewTask,
+    /// Relays a client's own Messages request.
+    pub relay_message: RelayMessage,
+    /// Counts the tokens of one.
+    pub count_tokens: CountTokens,
     /// Forgets cached answers.
     pub forget: Forget,
     /// Tells what is left of the limits.
@@ -79,6 +85,10 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(tasks::account_research_bulk))
         .routes(routes!(tasks::deal_health))
         .routes(routes!(tasks::deal_health_bulk))
+        .routes(routes!(messages::create))
+        .routes(routes!(messages::count_tokens))
+        .routes(routes!(messages::list))
+        .routes(routes!(messages::retrieve))
         .routes(routes!(whoami::whoami))
         .routes(routes!(cache::forget))
         .routes(routes!(health::healthz))
@@ -119,7 +129,9 @@ async fn nowhere(uri: Uri) -> Problem {
     let tasks = tasks.join(", ");
     Problem::new(
         Code::NotFound,
-        format!("there is no {path}; the tasks are {tasks}, each with /bulk"),
+        format!(
+            "there is no {path}; the tasks are {tasks}, each with /bulk, and the Claude API begins at /v1"
+        ),
     )
 }
 

@@ -16,6 +16,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// The largest body of a task, packed and unpacked. Default: 5,000,000.
     pub body_bytes: usize,
+    /// The largest body of a Messages request, packed and unpacked. Default: 32,000,000.
+    pub messages_body_bytes: usize,
     /// How long a caller may take to send its body. Thirty seconds; not in the file.
     pub body_time: Duration,
     /// How long a caller may take to send its headers. Ten seconds; not in the file.
@@ -33,6 +35,7 @@ impl Default for Settings {
             admin_bind: SocketAddr::from(([127, 0, 0, 1], 9090)),
             public_url: None,
             body_bytes: 5_000_000,
+            messages_body_bytes: 32_000_000,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(10),
             docs: true,

@@ -246,6 +246,11 @@ pub fn prompt_sha256(task: &dyn Task, turn: &Turn) -> String {
     format!("{:x}", Bytes::copy_from_slice(&digest))
 }
 
+/// The SHA-256 of a body that is sent as it is, in hexadecimal.
+pub fn sha256(body: &[u8]) -> String {
+    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(body)))
+}
+
 /// Where links of an answer may lead.
 fn hosts(org: &Org) -> &[LinkHost] {
     org.privacy

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::{Alias, Money};
 use crate::engine::dispatch;
 use crate::engine::limits::{LimitName, Refusal};
-use crate::providers;
+use crate::providers::{self, Said};
 use crate::salesforce::Fault;
 
 /// Why there is no answer.
@@ -20,6 +20,28 @@ pub enum Error {
         /// The aliases that the org has, as a list.
         known: String,
     },
+    /// A client names a model that its org does not have.
+    #[error("model {named} is not one of {known}")]
+    NoSuchModel {
+        /// What was asked for.
+        named: Alias,
+        /// The names that the org has, as a list.
+        known: String,
+    },
+    /// A client's own request holds what its org does not let through.
+    #[error("{0}")]
+    Unfit(Fault),
+    /// A provider rejected a client's own request, and says why.
+    #[error("the provider rejected the request ({status})")]
+    Rejected {
+        /// The status.
+        status: u16,
+        /// Its words, which may quote the request: for the client alone.
+        said: Said,
+    },
+    /// None of the providers behind a model offers this.
+    #[error("{0} is not offered by the model's providers")]
+    NotOffered(&'static str),
     /// The org's privacy rules leave nothing of what the task cannot do without.
     #[error("{0} is kept back by the org's privacy rules")]
     Withheld(Fault),
@@ -64,6 +86,12 @@ pub enum Error {
         /// After this it may be tried again.
         retry_in: Duration,
     },
+    /// The providers limit our rate, which a client of the Claude API knows how to take.
+    #[error("every route to the model is limited in its rate")]
+    RateLimitedUpstream {
+        /// After this it may be tried again.
+        retry_in: Duration,
+    },
     /// A provider rejected our request or our account.
     #[error("the provider rejected the request")]
     UpstreamRefused(#[source] Arc<providers::Error>),
@@ -79,13 +107,17 @@ pub enum Error {
 }
 
 /// How long to stay away where nobody says.
-const A_MOMENT: Duration = Duration::from_secs(1);
+pub const A_MOMENT: Duration = Duration::from_secs(1);
 
 impl Error {
     /// Whether the same call may succeed later, so that its idempotency key is free again.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::UnknownModel { .. }
+            | Self::NoSuchModel { .. }
+            | Self::Unfit(_)
+            | Self::Rejected { .. }
+            | Self::NotOffered(_)
             | Self::Withheld(_)
             | Self::OverLimit { .. }
             | Self::NotCached
@@ -97,6 +129,7 @@ impl Error {
             | Self::AnswerInvalid
             | Self::AnswerCut
             | Self::Overloaded { .. }
+            | Self::RateLimitedUpstream { .. }
             | Self::UpstreamFailed(_)
             | Self::Internal => true,
         }
@@ -105,7 +138,10 @@ impl Error {
     /// The problem's code, as the contract has it.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::UnknownModel { .. } | Self::Withheld(_) => "invalid-request",
+            Self::UnknownModel { .. } | Self::Unfit(_) | Self::Withheld(_) => "invalid-request",
+            Self::Rejected { status: 413, .. } => "too-large",
+            Self::Rejected { .. } => "invalid-request",
+            Self::NoSuchModel { .. } | Self::NotOffered(_) => "not-found",
             Self::Limited { limit, .. } => match limit {
                 LimitName::RequestsPerMinute => "rate-limited",
                 LimitName::TokensPerMinute => "tokens-limited",
@@ -118,7 +154,7 @@ impl Error {
             Self::ModelRefused => "model-refused",
             Self::AnswerInvalid => "answer-invalid",
             Self::AnswerCut => "answer-cut",
-            Self::Overloaded { .. } => "overloaded",
+            Self::Overloaded { .. } | Self::RateLimitedUpstream { .. } => "overloaded",
             Self::UpstreamRefused(_) => "upstream-refused",
             Self::UpstreamFailed(_) => "upstream-failed",
             Self::IdempotencyMismatch => "idempotency-mismatch",

@@ -9,6 +9,7 @@ use crate::engine::dispatch::Dispatch;
 use crate::engine::flight::Flights;
 use crate::engine::idempotency::Idempotency;
 use crate::engine::limits::Limits;
+use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Audit, Metrics};
 
 /// What running a task takes.
@@ -23,6 +24,8 @@ pub struct Parts {
     pub idempotency: Idempotency<Landed>,
     /// The way to the providers.
     pub dispatch: Dispatch,
+    /// What outlives a call.
+    pub lifecycle: Lifecycle,
     /// Who sent what.
     pub audit: Audit,
     /// The numbers.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::{Asked, Landed};
-use super::composition::{Composition, Turn, prompt_sha256};
+use super::composition::{Composition, Turn, prompt_sha256, sha256};
 use super::error::Error;
 use crate::domain::{Caller, Clock, RequestId, Target, TaskName};
 use crate::engine::dispatch;
@@ -25,7 +25,8 @@ const FIELDS: usize = 1_000;
 impl Trail {
     /// The line of `caller`'s question `asked`, which so far has sent nothing.
     pub fn begin(audit: &Audit, clock: &Arc<dyn Clock>, caller: &Caller, asked: &Asked) -> Self {
-        let mut trail = Self::of(audit, clock, caller, asked.task.name(), &asked.request_id);
+        let task = asked.task.name().as_str();
+        let mut trail = Self::of(audit, clock, caller, task, &asked.request_id);
         if let Some(entry) = &mut trail.entry {
             let ids = asked.source.ids();
             entry.record_ids = ids.iter().take(IDS).map(ToString::to_string).collect();
@@ -33,11 +34,12 @@ impl Trail {
         trail
     }
 
-    fn of(
+    /// The line of a call for `task` that so far has sent nothing.
+    pub fn of(
         audit: &Audit,
         clock: &Arc<dyn Clock>,
         caller: &Caller,
-        task: TaskName,
+        task: &'static str,
         request_id: &RequestId,
     ) -> Self {
         let entry = Entry {
@@ -46,7 +48,7 @@ impl Trail {
             org_id: caller.org.id.to_string(),
             credential_id: caller.credential_id.to_string(),
             user_id: caller.user.as_ref().map(|user| user.0.to_string()),
-            task: task.as_str(),
+            task,
             ..Entry::default()
         };
         Self {
@@ -70,6 +72,14 @@ impl Trail {
             entry.fields_masked = names(&composition.masked);
             entry.masked_values = composition.vault.hits();
             entry.prompt_sha256 = Some(prompt_sha256(asked.task, turn));
+        }
+    }
+
+    /// The body of a client's own request is about to be sent.
+    pub fn sends_message(&mut self, body: &[u8]) {
+        if let Some(entry) = &mut self.entry {
+            entry.fields_sent = vec!["messages".to_owned()];
+            entry.prompt_sha256 = Some(sha256(body));
         }
     }
 
@@ -99,8 +109,13 @@ impl Trail {
     }
 
     /// The call ended as `landed`, or with `told` where it did not fail.
-    pub async fn end(mut self, landed: &Landed, told: &'static str) {
+    pub async fn end(self, landed: &Landed, told: &'static str) {
         let outcome = landed.as_ref().map_or_else(Error::code, |_| told);
+        self.ended(outcome).await;
+    }
+
+    /// The call ended as `outcome`.
+    pub async fn ended(mut self, outcome: &'static str) {
         if let Some(entry) = self.finished(outcome) {
             self.audit.write(&entry).await;
         }
@@ -114,10 +129,9 @@ impl Trail {
         (task, request_id): (TaskName, &RequestId),
         code: &'static str,
     ) {
-        let mut trail = Self::of(audit, clock, caller, task, request_id);
-        if let Some(entry) = trail.finished(code) {
-            audit.write(&entry).await;
-        }
+        Self::of(audit, clock, caller, task.as_str(), request_id)
+            .ended(code)
+            .await;
     }
 
     /// The call was shown what would be sent, or was `refused` that; nothing was sent.

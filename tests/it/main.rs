@@ -21,6 +21,8 @@ mod idempotency;
 mod identity;
 mod limits;
 mod logs;
+mod messages;
+mod messages_faults;
 mod openapi;
 mod raw_http;
 mod reload;

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use utoipa::OpenApi;
 
-use super::problem::{Code, WireProblem};
+use super::problem::{Code, WireClaudeError, WireProblem};
 use super::routes::preview::TaskPreview;
 use crate::domain::TaskName;
 use crate::tasks::{self, AccountResearchOptions, CallNotesOptions, EmailDraftOptions};
@@ -39,6 +39,7 @@ pub struct Documents {
     ),
     components(schemas(
         WireProblem,
+        WireClaudeError,
         Code,
         TaskPreview,
         EmailDraftOptions,
@@ -47,6 +48,7 @@ pub struct Documents {
     )),
     tags(
         (name = "tasks", description = "Typed answers about Salesforce records"),
+        (name = "messages", description = "The Claude API, as a drop-in"),
         (name = "identity", description = "Who is calling, and whether the gateway is there"),
         (name = "cache", description = "What is remembered of records"),
     )
@@ -161,6 +163,13 @@ fn unwrap_texts(value: &mut Value) {
 /// Every problem that an operation may answer with, by status.
 fn add_problems(path: &str, operation: &mut Value) {
     if path == "/healthz" {
+        return;
+    }
+    if path.starts_with("/v1/") {
+        operation["responses"]["default"] = json!({
+            "description": "An error in Claude's form; its status is that of its type",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ClaudeError"}}},
+        });
         return;
     }
     let has_body = operation.get("requestBody").is_some();

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod cache;
 pub mod docs;
 pub mod health;
+pub mod messages;
 pub mod preview;
 pub mod tasks;
 pub mod whoami;

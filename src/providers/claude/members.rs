@@ -134,7 +134,7 @@ impl Members {
         }
         // Up to the first member's name, or to the brace that closes an object without any.
         let inside = self
-            .members
+            .held
             .first()
             .map_or_else(|| self.closing_brace(), |first| first.start);
         let mut object = Vec::with_capacity(self.body.len() + 256);

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::call::{Answer, Call};
-use super::org::{Config, KEY};
+use super::org::{Config, KEY, MESSAGES_KEY};
 use super::wait::{LONGEST, until, within};
 
 /// A gateway that runs inside of the test.
@@ -89,6 +89,12 @@ impl TestApp {
     /// A POST by Acme.
     pub fn post(&self, path: &str, body: &Value) -> Call {
         self.call(Method::POST, path).json(body)
+    }
+
+    /// A Messages request by Acme.
+    pub fn relay(&self, body: &Value) -> Call {
+        let call = self.anonymous(Method::POST, "/v1/messages");
+        call.bearer(MESSAGES_KEY).json(body)
     }
 
     /// A GET by Acme.

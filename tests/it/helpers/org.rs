@@ -69,6 +69,11 @@ impl Config {
         self.target("spare", &upstream.address())
     }
 
+    /// Where all before it fail, `address` is asked, under `name`.
+    pub fn also(self, name: &str, address: &str) -> Self {
+        self.target(name, address)
+    }
+
     /// So many calls at once at the upstream, of both orgs together.
     pub fn upstream_calls(mut self, count: u32) -> Self {
         let _ = writeln!(self.providers, "calls_in_flight = {count}");

@@ -30,6 +30,19 @@ pub enum Play {
     Cut,
     /// It ends the connection amid the answer's body.
     CutAmid,
+    /// It answers in events.
+    Stream(Stream),
+}
+
+/// An answer in events.
+#[derive(Debug, Clone)]
+pub struct Stream {
+    /// What goes out, one piece at a time.
+    pub pieces: Vec<String>,
+    /// What the pieces behind the first wait for.
+    pub gate: Option<Gate>,
+    /// Whether the connection ends before the body does.
+    pub cut: bool,
 }
 
 /// Holds answers back until a test lets them go.
@@ -215,6 +228,12 @@ async fn converse(mut stream: TcpStream, script: Arc<Script>) {
             }
             Play::Body(body) => written(200, &[], &body),
             Play::Status(status, headers, body) => written(status, headers, body),
+            Play::Stream(events) => {
+                if pour(&mut stream, &events).await.is_err() || events.cut {
+                    return;
+                }
+                continue;
+            }
             Play::Hang => return std::future::pending().await,
             Play::Cut => return,
             Play::CutAmid => {
@@ -227,6 +246,24 @@ async fn converse(mut stream: TcpStream, script: Arc<Script>) {
             return;
         }
     }
+}
+
+/// Sends `events` in chunks, one a piece.
+async fn pour(stream: &mut TcpStream, events: &Stream) -> std::io::Result<()> {
+    const HEAD: &str = "HTTP/1.1 200 Scripted\r\nContent-Type: text/event-stream\r\nrequest-id: req_upstream\r\nTransfer-Encoding: chunked\r\n\r\n";
+    stream.write_all(HEAD.as_bytes()).await?;
+    for (nth, piece) in events.pieces.iter().enumerate() {
+        if let (1.., Some(gate)) = (nth, &events.gate) {
+            gate.pass().await;
+        }
+        let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+        stream.write_all(chunk.as_bytes()).await?;
+        stream.flush().await?;
+    }
+    if !events.cut {
+        stream.write_all(b"0\r\n\r\n").await?;
+    }
+    Ok(())
 }
 
 async fn receive(stream: &mut TcpStream) -> Option<Seen> {

@@ -1,0 +1,305 @@
+//! Relays one request: whole, or in events.
+//!
+//! # Why
+//! What the caller waits for and what costs money are apart, as with a task: a passage does the work, and the call only
+//! waits for it. A caller who hangs up, or runs out of patience, is charged for what was asked in his name and no more:
+//! the passage reads on to the end, where the provider says how much that was.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Message, models};
+use crate::domain::{Caller, Deadline, Route};
+use crate::engine::dispatch::{self, Turn};
+use crate::engine::flight::Patience;
+use crate::engine::flow::Flow;
+use crate::engine::limits::Lane;
+use crate::providers::Fault;
+use crate::usecases::error::A_MOMENT;
+use crate::usecases::trail::Trail;
+use crate::usecases::{Error, Parts};
+
+/// Relays one request.
+#[derive(Clone)]
+pub struct RelayMessage {
+    parts: Arc<Parts>,
+}
+
+/// An answer on its way to the client.
+pub enum Relayed {
+    /// All of it.
+    Whole {
+        /// The answer, as it came.
+        body: Bytes,
+        /// The time spent waiting for providers.
+        upstream: Duration,
+    },
+    /// Its events, as they come.
+    Events {
+        /// The events.
+        events: Events,
+        /// The time spent waiting for the first of them.
+        upstream: Duration,
+    },
+}
+
+/// The events of an answer.
+pub struct Events {
+    coming: mpsc::Receiver<Bytes>,
+    ended: Arc<AtomicBool>,
+}
+
+/// The events stopped coming before their end.
+#[derive(Debug, thiserror::Error)]
+#[error("the stream was given up")]
+pub struct GivenUp;
+
+/// One request on its way. It outlives the call that began it.
+struct Passage {
+    parts: Arc<Parts>,
+    caller: Caller,
+    message: Message,
+    route: Arc<Route>,
+    patience: Patience,
+    trail: Trail,
+}
+
+/// Where the answer goes, if somebody still waits for it.
+type Waiter = oneshot::Sender<Result<Relayed, Error>>;
+
+/// Chunks of events that wait for a client to read them.
+const AHEAD: usize = 32;
+/// How long a client may read nothing before its stream is given up.
+const SLOWEST: Duration = Duration::from_mins(1);
+
+impl RelayMessage {
+    /// Relays with `parts`.
+    pub fn new(parts: Arc<Parts>) -> Self {
+        Self { parts }
+    }
+
+    /// The answer to `message`, or its first event, before `by`.
+    ///
+    /// # Errors
+    /// Whatever keeps the caller from an answer; what is under way goes on all the same.
+    pub async fn run(
+        &self,
+        caller: &Caller,
+        message: Message,
+        by: Deadline,
+    ) -> Result<Relayed, Error> {
+        let relayed = self.relay(caller, message, by).await;
+        if let Err(Error::Limited { limit, .. } | Error::OverLimit { limit, .. }) = &relayed {
+            let metrics = &self.parts.metrics;
+            metrics.limited(&caller.org.name, limit.as_str());
+        }
+        relayed
+    }
+
+    /// Leaves the audit line of a request that its door has refused as `code`.
+    pub async fn refused(
+        &self,
+        caller: &Caller,
+        request_id: &crate::domain::RequestId,
+        code: &'static str,
+    ) {
+        let Parts { audit, clock, .. } = &*self.parts;
+        Trail::of(audit, clock, caller, TASK, request_id)
+            .ended(code)
+            .await;
+    }
+
+    async fn relay(
+        &self,
+        caller: &Caller,
+        message: Message,
+        by: Deadline,
+    ) -> Result<Relayed, Error> {
+        let Parts { audit, clock, .. } = &*self.parts;
+        let trail = Trail::of(audit, clock, caller, TASK, &message.request_id);
+        let route = match admitted(&self.parts, caller, &message) {
+            Ok(route) => route,
+            Err(error) => {
+                trail.ended(error.code()).await;
+                return Err(error);
+            }
+        };
+        let passage = Passage {
+            parts: Arc::clone(&self.parts),
+            caller: caller.clone(),
+            message,
+            route,
+            patience: Patience::until(by),
+            trail,
+        };
+        let (waiter, answer) = oneshot::channel();
+        let lifecycle = &self.parts.lifecycle;
+        lifecycle.spawn("message", passage.run(waiter));
+        tokio::select! {
+            answer = answer => answer.unwrap_or(Err(Error::Internal)),
+            () = tokio::time::sleep_until(by.at()) => Err(Error::Late),
+        }
+    }
+}
+
+/// What relayed requests are called in metrics and the audit.
+pub const TASK: &str = "messages";
+
+/// What stands between the caller and a provider: its calls a minute, a model that its org has, and a bound for its budget.
+///
+/// # Errors
+/// Which of these is missing.
+pub fn admitted(parts: &Parts, caller: &Caller, message: &Message) -> Result<Arc<Route>, Error> {
+    parts.limits.admit_request(caller)?;
+    let org = &caller.org;
+    let route = models::way(org, &message.model).ok_or_else(|| {
+        let names = models::all(org);
+        let known: Vec<&str> = names.iter().map(|model| model.name.as_str()).collect();
+        Error::NoSuchModel {
+            named: message.model.clone(),
+            known: known.join(", "),
+        }
+    })?;
+    if let Some(fault) = message.unbounded_for(org) {
+        return Err(Error::Unfit(fault.clone()));
+    }
+    Ok(route)
+}
+
+/// What a client is told of a failed dispatch: of its own mistakes in the provider's words, of a limited rate by its name.
+pub fn told(error: dispatch::Error) -> Error {
+    let dispatch::Error::Upstream(upstream) = &error else {
+        return error.into();
+    };
+    match (upstream.fault, &upstream.said) {
+        (Fault::Rejected(status), Some(said)) => Error::Rejected {
+            status,
+            said: said.clone(),
+        },
+        (Fault::RateLimited, _) => Error::RateLimitedUpstream {
+            retry_in: upstream.retry_after.unwrap_or(A_MOMENT),
+        },
+        _ => error.into(),
+    }
+}
+
+impl Passage {
+    async fn run(self, waiter: Waiter) {
+        let turn = Turn::new(
+            self.message.request_id.clone(),
+            self.caller.clone(),
+            Lane::Single,
+            self.patience.clone(),
+        );
+        if self.message.stream {
+            self.stream(turn, waiter).await;
+        } else {
+            self.whole(turn, waiter).await;
+        }
+    }
+
+    async fn whole(self, mut turn: Turn, waiter: Waiter) {
+        let Self {
+            parts,
+            message,
+            route,
+            mut trail,
+            ..
+        } = self;
+        trail.sends_message(&message.body());
+        let sent = parts.dispatch.send(&mut turn, &route, &message).await;
+        let relayed = sent.map(|delivery| {
+            trail.answered_by(delivery.target);
+            Relayed::Whole {
+                body: delivery.reply.body,
+                upstream: turn.upstream,
+            }
+        });
+        let relayed = relayed.map_err(told);
+        trail.used(&turn);
+        let outcome = relayed.as_ref().map_or_else(Error::code, |_| "ok");
+        // Whoever no longer waits has been told so already.
+        let _ = waiter.send(relayed);
+        trail.ended(outcome).await;
+    }
+
+    async fn stream(self, mut turn: Turn, waiter: Waiter) {
+        let Self {
+            parts,
+            message,
+            route,
+            mut trail,
+            ..
+        } = self;
+        trail.sends_message(&message.body());
+        let begun = parts.dispatch.stream(&mut turn, &route, &message).await;
+        let mut flow = match begun {
+            Ok((flow, target)) => {
+                trail.answered_by(target);
+                flow
+            }
+            Err(error) => {
+                let error = told(error);
+                trail.used(&turn);
+                let outcome = error.code();
+                let _ = waiter.send(Err(error));
+                return trail.ended(outcome).await;
+            }
+        };
+        let (going, coming) = mpsc::channel(AHEAD);
+        let ended = Arc::new(AtomicBool::new(false));
+        let events = Events {
+            coming,
+            ended: Arc::clone(&ended),
+        };
+        let relayed = Relayed::Events {
+            events,
+            upstream: turn.upstream,
+        };
+        let _ = waiter.send(Ok(relayed));
+        let all_read = pass(&mut flow, going, &ended).await;
+        let ending = flow.end();
+        turn.charged(ending.charged);
+        trail.used(&turn);
+        let outcome = match (ending.is_whole, all_read) {
+            (false, _) => "upstream-failed",
+            (true, false) => "gone",
+            (true, true) => "ok",
+        };
+        trail.ended(outcome).await;
+    }
+}
+
+/// Hands events on while somebody reads them, and reads on alone where nobody does. Tells whether all were read.
+async fn pass(flow: &mut Flow, going: mpsc::Sender<Bytes>, ended: &AtomicBool) -> bool {
+    let mut going = Some(going);
+    while let Some(events) = flow.next().await {
+        if let Some(reader) = &going {
+            let sent = tokio::time::timeout(SLOWEST, reader.send(events)).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                going = None;
+            }
+        }
+    }
+    let all_read = going.is_some();
+    ended.store(all_read, Ordering::Release);
+    all_read
+}
+
+impl Events {
+    /// The next events; `None` once there are no more.
+    ///
+    /// # Errors
+    /// Where they stopped before their end, so that the connection must not look as if all had come.
+    pub async fn next(&mut self) -> Option<Result<Bytes, GivenUp>> {
+        match self.coming.recv().await {
+            Some(events) => Some(Ok(events)),
+            None if self.ended.load(Ordering::Acquire) => None,
+            None => Some(Err(GivenUp)),
+        }
+    }
+}
