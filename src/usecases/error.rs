@@ -138,9 +138,11 @@ impl Error {
     /// The problem's code, as the contract has it.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::UnknownModel { .. } | Self::Unfit(_) | Self::Withheld(_) => "invalid-request",
             Self::Rejected { status: 413, .. } => "too-large",
-            Self::Rejected { .. } => "invalid-request",
+            Self::UnknownModel { .. }
+            | Self::Unfit(_)
+            | Self::Rejected { .. }
+            | Self::Withheld(_) => "invalid-request",
             Self::NoSuchModel { .. } | Self::NotOffered(_) => "not-found",
             Self::Limited { limit, .. } => match limit {
                 LimitName::RequestsPerMinute => "rate-limited",
