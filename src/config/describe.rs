@@ -196,6 +196,10 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
             format!("api_key, sha256 {}…, for {}", &hash[..8], list(&scopes)),
         );
     }
+    if !org.messages_cache_ttl.is_zero() {
+        let kept = time(org.messages_cache_ttl);
+        page.line("Claude API", format!("answers are kept for {kept}"));
+    }
     privacy(org.privacy.as_deref(), page);
     page.line("models", "US dollars per million tokens");
     for route in org.models.values() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -85,6 +86,10 @@ fn tenant(
     let allowed = allowed(&mut section, models);
     let credentials = credentials(&mut section, taken);
     let (limits, per_user) = limits(&mut section, &allowed, models);
+    let messages_cache_ttl = section
+        .take("messages_cache_ttl_s")
+        .and_then(|entry| entry.whole(0..=2_592_000))
+        .map_or(Duration::ZERO, Duration::from_secs);
     let privacy = privacy::read(&mut section);
     section.done();
     let org = Org {
@@ -95,6 +100,7 @@ fn tenant(
         per_user,
         models: allowed,
         tasks: Arc::clone(tasks),
+        messages_cache_ttl,
         privacy,
     };
     Some(Tenant {

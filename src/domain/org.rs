@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -38,6 +39,8 @@ pub struct Org {
     pub models: BTreeMap<Alias, Arc<Route>>,
     /// How each task is done.
     pub tasks: Arc<BTreeMap<TaskName, TaskSettings>>,
+    /// How long an answer of the Claude API may be given again; zero keeps none. Default: zero.
+    pub messages_cache_ttl: Duration,
     /// What of its data may leave; `None` where the org has said nothing of it.
     pub privacy: Option<Arc<Privacy>>,
 }

@@ -19,7 +19,7 @@ use super::breaker::Pass;
 use super::limits::Hold;
 use super::slots::Permit;
 use crate::domain::{Caller, Clock, Money, Price, RequestId, Target, Usage};
-use crate::providers::claude::Tap;
+use crate::providers::claude::{Stop, Tap};
 use crate::providers::{self, Events, Fault};
 use crate::telemetry::Metrics;
 
@@ -83,6 +83,8 @@ pub struct Ending {
     pub charged: (Usage, Money),
     /// Whether the whole answer came.
     pub is_whole: bool,
+    /// How the model ended it, as far as that was told.
+    pub stop: Option<Stop>,
 }
 
 /// The longest silence in a stream that is believed: Claude sends a `ping` long before.
@@ -229,6 +231,7 @@ impl Flow {
         Ending {
             charged: self.bill.settle(self.tap.usage()),
             is_whole,
+            stop: self.tap.stop(),
         }
     }
 

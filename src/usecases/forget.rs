@@ -6,18 +6,19 @@ use crate::domain::{Caller, SalesforceId};
 use crate::engine::cache::Cache;
 use crate::engine::limits::Limits;
 
-use super::{Answer, Error};
+use super::Error;
+use super::parts::Cached;
 
 /// Forgets cached answers about a record, of the caller's org only.
 #[derive(Clone)]
 pub struct Forget {
-    cache: Arc<Cache<Arc<Answer>>>,
+    cache: Arc<Cache<Cached>>,
     limits: Arc<Limits>,
 }
 
 impl Forget {
     /// Forgets in `cache`.
-    pub fn new(cache: Arc<Cache<Arc<Answer>>>, limits: Arc<Limits>) -> Self {
+    pub fn new(cache: Arc<Cache<Cached>>, limits: Arc<Limits>) -> Self {
         Self { cache, limits }
     }
 

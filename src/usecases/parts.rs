@@ -1,10 +1,13 @@
 //! What asking a model about a record takes.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::answer::{Answer, Landed};
 use crate::domain::{Clock, Entropy};
-use crate::engine::cache::Cache;
+use crate::engine::cache::{Cache, Found, Key};
 use crate::engine::dispatch::Dispatch;
 use crate::engine::flight::Flights;
 use crate::engine::idempotency::Idempotency;
@@ -12,12 +15,21 @@ use crate::engine::limits::Limits;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Audit, Metrics};
 
+/// An answer that may be given again.
+#[derive(Debug, Clone)]
+pub enum Cached {
+    /// A task's.
+    Answer(Arc<Answer>),
+    /// A relayed one, whole or in events, to the byte.
+    Relayed(Bytes),
+}
+
 /// What running a task takes.
 pub struct Parts {
     /// What each org may use.
     pub limits: Arc<Limits>,
     /// What is known already.
-    pub cache: Arc<Cache<Arc<Answer>>>,
+    pub cache: Arc<Cache<Cached>>,
     /// What is being asked.
     pub flights: Flights<Landed>,
     /// Who repeats whom.
@@ -34,4 +46,18 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness, for ids.
     pub entropy: Arc<dyn Entropy>,
+}
+
+impl Parts {
+    /// The task's answer to `key`, if one is known that is no older than `max_age`.
+    pub fn known(&self, key: &Key, max_age: Option<Duration>) -> Option<Found<Arc<Answer>>> {
+        let found = self.cache.find(key, max_age)?;
+        match found.value {
+            Cached::Answer(value) => Some(Found {
+                value,
+                ttl: found.ttl,
+            }),
+            Cached::Relayed(_) => None,
+        }
+    }
 }

@@ -154,7 +154,7 @@ impl RunTask {
         };
         let caching = asked.caching;
         if !caching.fresh
-            && let Some(found) = parts.cache.find(&key, caching.max_age)
+            && let Some(found) = parts.known(&key, caching.max_age)
         {
             parts.metrics.cache(CacheResult::Hit);
             let hit = ended(claim, Ok(self.hit(&asked, found.value, found.ttl, by)));

@@ -9,7 +9,7 @@ use ulid::Ulid;
 use super::answer::{Answer, Asked, Landed, Told, Via};
 use super::composition::{self, Composition};
 use super::error::Error;
-use super::parts::Parts;
+use super::parts::{Cached, Parts};
 use super::trail::Trail;
 use super::verdict::Verdict;
 use super::web_search::Search;
@@ -81,7 +81,7 @@ impl Flight {
         );
         let caching = self.asked.caching;
         if !caching.fresh
-            && let Some(found) = self.parts.cache.find(&self.key, caching.max_age)
+            && let Some(found) = self.parts.known(&self.key, caching.max_age)
         {
             // An equal flight landed between this call's look-up and its turn.
             return Ok(self.told(found.value, Via::Hit { ttl: found.ttl }, &turn));
@@ -201,9 +201,11 @@ impl Flight {
             ttl: self.settings.cache_ttl,
             bytes: answer.bytes(),
         };
-        self.parts
-            .cache
-            .keep(self.key.clone(), Arc::clone(answer), keeping)
+        self.parts.cache.keep(
+            self.key.clone(),
+            Cached::Answer(Arc::clone(answer)),
+            keeping,
+        )
     }
 
     fn told(&self, answer: Arc<Answer>, via: Via, turn: &Turn) -> Told {

@@ -507,3 +507,77 @@ async fn five_hundred_streams_at_once_lose_no_event() {
     }
     assert!(app.metric("belay_reserved_tokens").await.abs() < 1e-9);
 }
+
+#[tokio::test]
+async fn only_an_org_that_wants_it_is_given_an_answer_twice() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    let first = app.relay(&question()).send().await;
+    let second = app.relay(&question()).send().await;
+    assert_eq!(
+        (first.header("cache-status"), second.header("cache-status")),
+        (None, None)
+    );
+    assert_eq!(upstream.count(), 2);
+
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream).org("messages_cache_ttl_s = 60")).await;
+    let first = app.relay(&question()).send().await;
+    let second = app.relay(&question()).send().await;
+    assert_eq!(first.body, second.body);
+    assert!(
+        second
+            .header("cache-status")
+            .expect("told")
+            .starts_with("belay; hit; ttl=")
+    );
+    assert_eq!(upstream.count(), 1);
+    app.relay(&question())
+        .header("cache-control", "no-cache")
+        .send()
+        .await
+        .expect_ok();
+    assert_eq!(upstream.count(), 2);
+    let mut other = question();
+    other["temperature"] = json!(0.5);
+    let call = app.relay(&other).header("cache-control", "only-if-cached");
+    expect_error(&call.send().await, 504, "timeout_error");
+    assert_eq!(upstream.count(), 2);
+}
+
+#[tokio::test]
+async fn a_stream_is_given_again_to_the_byte_unless_it_was_cut() {
+    let upstream = Upstream::doing(Play::Stream(Stream::of(saying(&["Hello"])))).await;
+    let cut = Play::Stream(Stream::cut(saying(&["Hello"])[..4].to_vec()));
+    upstream.next([cut]);
+    let app = TestApp::new(&Config::to(&upstream).org("messages_cache_ttl_s = 60")).await;
+    let broken = app.relay(&streaming()).send().await.text();
+    assert!(broken.contains("event: error"));
+    let first = app.relay(&streaming()).send().await;
+    assert_eq!(first.text(), saying(&["Hello"]).concat());
+    let again = async || app.relay(&streaming()).send().await;
+    crate::helpers::until("it is kept", async || {
+        again().await.header("cache-status").is_some()
+    })
+    .await;
+    let second = again().await;
+    assert_eq!(second.text(), first.text());
+    assert_eq!(
+        second.header("content-type"),
+        Some("text/event-stream; charset=utf-8")
+    );
+}
+
+#[tokio::test]
+async fn a_purge_forgets_relayed_answers_about_the_record() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream).org("messages_cache_ttl_s = 60")).await;
+    let mut body = question();
+    body["messages"][0]["content"] = json!("Tell me about 0065f00000QwErTAAV.");
+    app.relay(&body).send().await.expect_ok();
+    let purge = app.call(Method::DELETE, "/cache?record_id=0065f00000QwErT");
+    purge.send().await.expect_ok();
+    let answer = app.relay(&body).send().await;
+    assert_eq!(answer.header("cache-status"), None);
+    assert_eq!(upstream.count(), 2);
+}

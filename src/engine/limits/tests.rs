@@ -23,6 +23,7 @@ fn caller(limits: Caps) -> Caller {
             per_user: Caps::default(),
             models: BTreeMap::new(),
             tasks: Arc::default(),
+            messages_cache_ttl: Duration::ZERO,
             privacy: None,
         }),
         credential_id: "flow".into(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::call::Call;
-use crate::http::extract::{ForMessages, MessagesBody, PatientForTheFirst};
+use crate::http::extract::{ForMessages, MessagesBody, PatientForTheFirst, Wishes};
 use crate::http::problem::{Code, Problem};
 use crate::providers::Dialect;
 use crate::usecases::relay::models::{self, Model};
@@ -112,10 +112,11 @@ pub async fn create(
     ForMessages(caller): ForMessages,
     PatientForTheFirst(by): PatientForTheFirst,
     dialect: Dialect,
+    wishes: Wishes,
     MessagesBody(body): MessagesBody,
 ) -> Result<Response, Problem> {
     call.is_for(TASK);
-    let message = match Message::of(&body, dialect, call.id.clone()) {
+    let mut message = match Message::of(&body, dialect, call.id.clone()) {
         // Apex cannot read a stream.
         Ok(message) if call.from_salesforce => message.whole(),
         Ok(message) => message,
@@ -126,12 +127,30 @@ pub async fn create(
             return Err(problem);
         }
     };
+    message.caching = wishes.caching;
     let relayed = relay.run(&caller, message, by).await;
     let relayed = relayed.map_err(|error| Problem::about(&caller, &error))?;
     Ok(match relayed {
         Relayed::Whole { body, upstream } => {
             call.waited_for_providers(upstream);
             json_bytes(body)
+        }
+        Relayed::Known {
+            body,
+            in_events: wanted,
+            ttl,
+        } => {
+            let mut response = if wanted {
+                in_events(Body::from(body))
+            } else {
+                json_bytes(body)
+            };
+            let status = format!("belay; hit; ttl={}", ttl.as_secs());
+            response.headers_mut().insert(
+                HeaderName::from_static("cache-status"),
+                HeaderValue::from_str(&status).expect("ASCII"),
+            );
+            response
         }
         Relayed::Events { events, upstream } => {
             call.waited_for_providers(upstream);

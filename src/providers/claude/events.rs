@@ -8,7 +8,7 @@
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
 
-use super::{WireMessage, WireUsage, usage_of};
+use super::{Stop, WireMessage, WireUsage, stop, usage_of};
 use crate::domain::Usage;
 use crate::providers::provider::{Fault, Said};
 
@@ -25,6 +25,7 @@ pub struct Tap {
     /// Whether the usage is the whole answer's and not only its beginning's.
     told: bool,
     finished: bool,
+    stop: Option<Stop>,
     failure: Option<Failure>,
 }
 
@@ -46,7 +47,15 @@ struct WireEvent {
     #[serde(default)]
     usage: Option<WireUsage>,
     #[serde(default)]
+    delta: Option<WireDelta>,
+    #[serde(default)]
     error: Option<WireFailure>,
+}
+
+#[derive(Deserialize)]
+struct WireDelta {
+    #[serde(default)]
+    stop_reason: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -92,6 +101,11 @@ impl Tap {
     /// Whether the answer came to its end.
     pub fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// How the answer ended, as far as that is told.
+    pub fn stop(&self) -> Option<Stop> {
+        self.stop
     }
 
     /// Why the stream failed, where it says so itself.
@@ -160,6 +174,8 @@ impl Tap {
         match event.kind.as_str() {
             "message_start" => self.usage = event.message.and_then(|message| message.usage),
             "message_delta" => {
+                let reason = event.delta.and_then(|delta| delta.stop_reason);
+                self.stop = reason.map(|reason| stop(Some(&reason))).or(self.stop);
                 if let Some(later) = event.usage {
                     self.told |= later.output_tokens.is_some();
                     self.usage = Some(match self.usage.take() {
@@ -270,6 +286,7 @@ mod tests {
             let usage = tap.usage().expect("told");
             assert_eq!((usage.input_tokens, usage.output_tokens), (25, 15));
             assert_eq!(usage.cache_read_tokens, 7);
+            assert_eq!(tap.stop(), Some(Stop::Done));
         }
     }
 

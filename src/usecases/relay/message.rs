@@ -9,6 +9,7 @@ use crate::engine::dispatch::Question;
 use crate::providers::claude::{Members, NoMembers};
 use crate::providers::{Dialect, Outgoing};
 use crate::salesforce::Fault;
+use crate::usecases::answer::Caching;
 
 /// A Messages request on its way.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Message {
     pub stream: bool,
     /// Which API the client speaks.
     pub dialect: Dialect,
+    /// What the client allows the cache to do.
+    pub caching: Caching,
     /// The id of the call.
     pub request_id: RequestId,
 }
@@ -74,6 +77,7 @@ impl Message {
             model: Alias::parse("default").expect("a plain name"),
             stream: false,
             dialect,
+            caching: Caching::default(),
             request_id,
         };
         message.model = match message.member::<String>("model") {

@@ -10,6 +10,7 @@
 
 mod count_tokens;
 mod facts;
+mod memory;
 mod message;
 pub mod models;
 mod relay_message;

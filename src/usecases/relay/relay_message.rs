@@ -12,13 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::memory::Memory;
 use super::{Message, models};
-use crate::domain::{Caller, Deadline, Route};
+use crate::domain::{Caller, Deadline, RequestId, Route, Target};
 use crate::engine::dispatch::{self, Turn};
 use crate::engine::flight::Patience;
 use crate::engine::flow::Flow;
 use crate::engine::limits::Lane;
-use crate::providers::Fault;
+use crate::providers::{Fault, claude};
+use crate::telemetry::metrics::CacheResult;
 use crate::usecases::error::A_MOMENT;
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
@@ -37,6 +39,15 @@ pub enum Relayed {
         body: Bytes,
         /// The time spent waiting for providers.
         upstream: Duration,
+    },
+    /// All of it, known from before.
+    Known {
+        /// The answer, in the form that was asked for.
+        body: Bytes,
+        /// Whether that form is events.
+        in_events: bool,
+        /// How long it may still be given.
+        ttl: Duration,
     },
     /// Its events, as they come.
     Events {
@@ -65,6 +76,7 @@ struct Passage {
     message: Message,
     route: Arc<Route>,
     patience: Patience,
+    memory: Option<Memory>,
     trail: Trail,
 }
 
@@ -101,12 +113,7 @@ impl RelayMessage {
     }
 
     /// Leaves the audit line of a request that its door has refused as `code`.
-    pub async fn refused(
-        &self,
-        caller: &Caller,
-        request_id: &crate::domain::RequestId,
-        code: &'static str,
-    ) {
+    pub async fn refused(&self, caller: &Caller, request_id: &RequestId, code: &'static str) {
         let Parts { audit, clock, .. } = &*self.parts;
         Trail::of(audit, clock, caller, TASK, request_id)
             .ended(code)
@@ -128,12 +135,34 @@ impl RelayMessage {
                 return Err(error);
             }
         };
+        let memory = Memory::of(caller, &message, &route, by.received());
+        if let Some(memory) = &memory {
+            let found = memory.find(&self.parts, &message);
+            self.parts.metrics.cache(match &found {
+                Some(_) => CacheResult::Hit,
+                None if message.caching.fresh => CacheResult::Bypassed,
+                None => CacheResult::Miss,
+            });
+            if let Some(found) = found {
+                trail.ended("cached").await;
+                return Ok(Relayed::Known {
+                    body: found.value,
+                    in_events: message.stream,
+                    ttl: found.ttl,
+                });
+            }
+        }
+        if message.caching.only_if_cached {
+            trail.ended(Error::NotCached.code()).await;
+            return Err(Error::NotCached);
+        }
         let passage = Passage {
             parts: Arc::clone(&self.parts),
             caller: caller.clone(),
             message,
             route,
             patience: Patience::until(by),
+            memory,
             trail,
         };
         let (waiter, answer) = oneshot::channel();
@@ -207,6 +236,7 @@ impl Passage {
             parts,
             message,
             route,
+            memory,
             mut trail,
             ..
         } = self;
@@ -214,6 +244,11 @@ impl Passage {
         let sent = parts.dispatch.send(&mut turn, &route, &message).await;
         let relayed = sent.map(|delivery| {
             trail.answered_by(delivery.target);
+            if let Some(mut memory) = memory {
+                let stop = claude::read(&delivery.reply.body).map(|message| message.stop);
+                memory.add(&delivery.reply.body);
+                memory.keep(&parts, stop, is_stand_in(delivery.target, &route));
+            }
             Relayed::Whole {
                 body: delivery.reply.body,
                 upstream: turn.upstream,
@@ -232,15 +267,16 @@ impl Passage {
             parts,
             message,
             route,
+            mut memory,
             mut trail,
             ..
         } = self;
         trail.sends_message(&message.body());
         let begun = parts.dispatch.stream(&mut turn, &route, &message).await;
-        let mut flow = match begun {
+        let (mut flow, stand_in) = match begun {
             Ok((flow, target)) => {
                 trail.answered_by(target);
-                flow
+                (flow, is_stand_in(target, &route))
             }
             Err(error) => {
                 let error = told(error);
@@ -261,8 +297,11 @@ impl Passage {
             upstream: turn.upstream,
         };
         let _ = waiter.send(Ok(relayed));
-        let all_read = pass(&mut flow, going, &ended).await;
+        let all_read = pass(&mut flow, going, &ended, memory.as_mut()).await;
         let ending = flow.end();
+        if let Some(memory) = memory.filter(|_| ending.is_whole) {
+            memory.keep(&parts, ending.stop, stand_in);
+        }
         turn.charged(ending.charged);
         trail.used(&turn);
         let outcome = match (ending.is_whole, all_read) {
@@ -274,10 +313,23 @@ impl Passage {
     }
 }
 
+/// Whether an answer of `target` only stands in for a real one.
+fn is_stand_in(target: &Target, route: &Route) -> bool {
+    target.simulated && !route.simulated()
+}
+
 /// Hands events on while somebody reads them, and reads on alone where nobody does. Tells whether all were read.
-async fn pass(flow: &mut Flow, going: mpsc::Sender<Bytes>, ended: &AtomicBool) -> bool {
+async fn pass(
+    flow: &mut Flow,
+    going: mpsc::Sender<Bytes>,
+    ended: &AtomicBool,
+    mut memory: Option<&mut Memory>,
+) -> bool {
     let mut going = Some(going);
     while let Some(events) = flow.next().await {
+        if let Some(memory) = &mut memory {
+            memory.add(&events);
+        }
         if let Some(reader) = &going {
             let sent = tokio::time::timeout(SLOWEST, reader.send(events)).await;
             if !matches!(sent, Ok(Ok(()))) {

@@ -34,6 +34,7 @@ pub struct Config {
     providers: String,
     targets: Vec<String>,
     privacy: String,
+    org: String,
     more: String,
 }
 
@@ -54,6 +55,7 @@ impl Config {
             providers: String::new(),
             targets: Vec::new(),
             privacy: String::new(),
+            org: String::new(),
             more: String::new(),
         };
         bare.target("claude", address)
@@ -98,6 +100,12 @@ impl Config {
         self
     }
 
+    /// More lines of `[[orgs]]`, of Acme only.
+    pub fn org(mut self, lines: &str) -> Self {
+        self.org = format!("{lines}\n");
+        self
+    }
+
     /// Whole sections, as TOML.
     pub fn more(mut self, text: &str) -> Self {
         self.more.push_str(text);
@@ -122,13 +130,14 @@ impl Config {
         ];
         format!(
             "[server]\n{server}\n\
-             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{acme}[orgs.limits]\n{limits}\n{privacy}\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{org}{acme}[orgs.limits]\n{limits}\n{privacy}\
              [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{globex}[orgs.limits]\n{limits}\n\
              {providers}\n[models.default]\ntargets = [{targets}]\n\
              [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
             server = lines(&self.server),
             acme = acme.concat(),
             privacy = self.privacy,
+            org = self.org,
             globex = credential("flow", OTHER_KEY, "tasks"),
             providers = self.providers,
             targets = self.targets.join(", "),
