@@ -2,10 +2,12 @@
 //!
 //! Pure, so that golden files test it without a network. What differs between providers (paths, credentials, where the
 //! version stands) is theirs; the body is the same everywhere. A call that lets the model search the web stands in a
-//! file of its own: its turns and its answer are of another kind.
+//! file of its own: its turns and its answer are of another kind. So does changing single members of a body that is not ours.
 
+mod members;
 mod search;
 
+pub use members::{Members, NoMembers};
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
 use bytes::Bytes;

@@ -96,6 +96,9 @@ fn upstream_id(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Reads a body to its end, bounded.
+///
+/// # Errors
+/// [`Fault::Cut`] where it ends early, [`Fault::Malformed`] where it has no end worth waiting for.
 pub async fn whole(mut response: reqwest::Response) -> Result<Bytes, Fault> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await.map_err(|_| Fault::Cut)? {
