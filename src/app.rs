@@ -87,7 +87,7 @@ impl App {
         let lifecycle = Lifecycle::default();
         let limits = Arc::new(Limits::new(Arc::clone(&clock), Arc::clone(&metrics)));
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
-        let providers = providers::registry::build(&settings.providers)
+        let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
         let upstreams = settings
             .providers

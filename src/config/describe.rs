@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::warnings;
 use crate::domain::{FieldPattern, Limits, Money, Price, Privacy, Target};
 use crate::identity::Tenant;
-use crate::providers::{Kind, prices};
+use crate::providers::{Kind, bedrock, foundry, prices, vertex};
 use crate::telemetry::{self, audit};
 
 /// Lines under headings, each with a label.
@@ -132,6 +132,9 @@ fn providers(settings: &Settings, page: &mut Page) {
             Kind::Anthropic { base_url, .. } => {
                 format!("anthropic at {}, key {REDACTED}", written(base_url))
             }
+            Kind::Bedrock(bedrock) => of_bedrock(bedrock),
+            Kind::Vertex(vertex) => of_vertex(vertex),
+            Kind::Foundry(foundry) => of_foundry(foundry),
             Kind::Simulator { latency } if latency.is_zero() => {
                 "simulator, answers are made up".to_owned()
             }
@@ -142,6 +145,65 @@ fn providers(settings: &Settings, page: &mut Page) {
         let calls = grouped(provider.calls_in_flight.get().into());
         page.line(&provider.name, format!("{kind}; {calls} calls at once"));
     }
+}
+
+fn of_bedrock(bedrock: &bedrock::Settings) -> String {
+    let api = match bedrock.api {
+        bedrock::Api::Invoke => "InvokeModel",
+        bedrock::Api::Messages => "the Messages API",
+    };
+    let sign_in = match &bedrock.sign_in {
+        bedrock::SignIn::Chain { profile: None } => {
+            "signed with the credentials of the AWS default chain".to_owned()
+        }
+        bedrock::SignIn::Chain {
+            profile: Some(profile),
+        } => format!("signed with the credentials of the AWS profile {profile}"),
+        bedrock::SignIn::Bearer(_) => format!("Bedrock API key {REDACTED}"),
+    };
+    let (base, region) = (bedrock.base(), &bedrock.region);
+    format!("bedrock in {region} at {base}, by {api}, {sign_in}")
+}
+
+fn of_vertex(vertex: &vertex::Settings) -> String {
+    let sign_in = match vertex.credentials {
+        None => "Google's default credentials".to_owned(),
+        Some(_) => format!("a file of credentials {REDACTED}"),
+    };
+    format!(
+        "vertex in {} at {}, project {}, {sign_in}",
+        vertex.region,
+        vertex.base(),
+        vertex.project
+    )
+}
+
+fn of_foundry(foundry: &foundry::Settings) -> String {
+    let sign_in = match &foundry.sign_in {
+        foundry::SignIn::Key(_) => format!("key {REDACTED}"),
+        foundry::SignIn::Entra(entra) => match &entra.identity {
+            foundry::Identity::Secret {
+                tenant_id,
+                client_id,
+                ..
+            } => format!("Entra application {client_id} of {tenant_id}, secret {REDACTED}"),
+            foundry::Identity::Federated {
+                tenant_id,
+                client_id,
+                token,
+            } => format!(
+                "Entra application {client_id} of {tenant_id}, by the token in {}",
+                token.display()
+            ),
+            foundry::Identity::Managed { client_id: None } => {
+                "the machine's identity in Entra".to_owned()
+            }
+            foundry::Identity::Managed {
+                client_id: Some(client_id),
+            } => format!("the machine's identity {client_id} in Entra"),
+        },
+    };
+    format!("foundry at {}, {sign_in}", foundry.base())
 }
 
 /// The tasks are the same in every org.
@@ -317,6 +379,7 @@ fn price(target: &Target, file: &Prices) -> String {
         cache_write_1h,
         cache_read,
         web_search,
+        batch_share: _,
     } = price;
     let usd = Money::micros;
     format!(

@@ -17,7 +17,7 @@ const PREFIX: &str = "BELAY__";
 const PLAIN: [&str; 5] = ["server", "cache", "idempotency", "audit", "telemetry"];
 
 /// Tables that hold lists, or names that a variable cannot spell.
-const IN_THE_FILE: [&str; 4] = ["orgs", "providers", "models", "prices"];
+const IN_THE_FILE: [&str; 5] = ["orgs", "providers", "models", "prices", "capabilities"];
 
 /// The process's surroundings, handed in so that tests have their own.
 pub trait Surroundings {
@@ -187,6 +187,24 @@ impl Secrets<'_> {
         }
     }
 
+    /// The file of credentials that `entry` refers to; `of_whom` says whose.
+    pub fn reveal_json(&self, entry: &Entry<'_>, of_whom: &str) -> Option<SecretString> {
+        let wanted = format!("must be a file of credentials of {of_whom}, file:PATH");
+        let reference = entry.plain().and_then(|text| text.strip_prefix("file:"));
+        let Some(path) = reference.filter(|path| is_path(path)) else {
+            entry.note_redacted(wanted);
+            return None;
+        };
+        let found = self.content(Path::new(path)).and_then(credentials);
+        match found {
+            Ok(secret) => Some(secret),
+            Err(problem) => {
+                entry.note(problem);
+                None
+            }
+        }
+    }
+
     fn content(&self, path: &Path) -> Result<String, String> {
         let bytes = self
             .around
@@ -197,6 +215,26 @@ impl Secrets<'_> {
         // Editors and `echo` end a file with a line break that is no part of the secret.
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     }
+}
+
+/// Google's forms of credentials, each known by its `type`.
+fn credentials(text: String) -> Result<SecretString, String> {
+    const KINDS: [&str; 4] = [
+        "service_account",
+        "external_account",
+        "authorized_user",
+        "impersonated_service_account",
+    ];
+    let kind = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|json| json.get("type")?.as_str().map(str::to_owned));
+    if kind.is_some_and(|kind| KINDS.contains(&kind.as_str())) {
+        return Ok(SecretString::from(text));
+    }
+    Err(format!(
+        "the file must hold JSON whose `type` is one of: {}",
+        KINDS.join(", ")
+    ))
 }
 
 /// A secret goes into a header, which takes visible characters only.

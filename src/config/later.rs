@@ -23,13 +23,6 @@ pub const IN_PRIVACY: &[Later] = &[("messages", "the Claude API drop-in")];
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
 
-/// Kinds of providers.
-pub const PROVIDER_KINDS: &[Later] = &[
-    ("bedrock", "Claude on Amazon Bedrock"),
-    ("foundry", "Claude on Microsoft Foundry"),
-    ("vertex", "Claude on Vertex AI"),
-];
-
 /// Kinds of credentials.
 pub const CREDENTIAL_KINDS: &[Later] = &[
     ("jwt", "proof by a JWT that the org signed"),

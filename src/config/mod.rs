@@ -16,6 +16,8 @@
 //! second source of settings, such as a service that hands them out, would change our mind about one flat reader.
 
 mod addresses;
+mod capabilities;
+mod clouds;
 mod describe;
 mod environment;
 mod later;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::capabilities::Given;
 use super::mistakes::did_you_mean;
 use super::providers::{Providers, Standing};
 use super::reader::{Entry, Section};
 use crate::domain::{Alias, ModelId, Money, Price, ProviderName, Route, Target};
-use crate::providers::{capabilities, prices};
+use crate::providers::{Surface, prices};
 
 /// The dearest price that is believed, in dollars per million tokens.
 const DEAREST: f64 = 1_000_000.0;
@@ -20,6 +21,7 @@ const FREE: Price = Price {
     cache_write_1h: 0,
     cache_read: 0,
     web_search: 0,
+    batch_share: 1_000_000,
 };
 
 /// The prices of the file, by `model` or `provider/model`.
@@ -29,6 +31,8 @@ pub type Prices = BTreeMap<String, Price>;
 pub struct Models {
     /// Where each leads.
     pub routes: BTreeMap<Alias, Arc<Route>>,
+    /// Targets that the file gives a version of the API, by provider.
+    pub versions: BTreeMap<ProviderName, BTreeMap<ModelId, Arc<str>>>,
     /// Those without a price, as `provider/model`, where a budget would need one.
     pub unpriced: BTreeMap<Alias, Vec<String>>,
     /// Aliases that are named, also those whose targets are wrong.
@@ -60,17 +64,19 @@ impl Models {
     }
 }
 
+/// Whether a table is named by a model, or by a provider and its model.
+pub fn is_of_a_model(name: &str) -> bool {
+    let with_provider = name.split_once('/').is_some_and(|(provider, model)| {
+        ProviderName::parse(provider).is_some() && ModelId::parse(model).is_some()
+    });
+    with_provider || ModelId::parse(name).is_some()
+}
+
 /// Reads the prices of the file.
 pub fn prices(root: &mut Section<'_>) -> Prices {
     let mut prices = Prices::new();
     for (name, section) in root.section("prices").named() {
-        let of_a_model = match name.split_once('/') {
-            Some((provider, model)) => {
-                ProviderName::parse(provider).is_some() && ModelId::parse(model).is_some()
-            }
-            None => ModelId::parse(&name).is_some(),
-        };
-        if !of_a_model {
+        if !is_of_a_model(&name) {
             section.note("must be named by a model, or by provider/model");
         }
         if let Some(price) = price(section) {
@@ -90,6 +96,7 @@ fn price(mut section: Section<'_>) -> Option<Price> {
     let written_for_an_hour = section.take("cache_write_1h").map(dollars);
     let read = section.take("cache_read").map(dollars);
     let thousand_searches = section.take("web_search").map(dollars);
+    let batch = section.take("batch").map(|entry| share(&entry));
     section.done();
     let usual = prices::from_usd(input?, output?)?;
     let or_usual = |given: Option<Option<f64>>, usual: u64| match given {
@@ -102,14 +109,38 @@ fn price(mut section: Section<'_>) -> Option<Price> {
         cache_read: or_usual(read, usual.cache_read)?,
         // Rounded up, so that what a budget reserves stays a bound.
         web_search: or_usual(thousand_searches, usual.web_search * 1_000)?.div_ceil(1_000),
+        batch_share: match batch {
+            Some(share) => share?,
+            None => usual.batch_share,
+        },
         ..usual
     })
 }
 
+/// What a batch costs, as a share of what its tokens cost otherwise, in millionths.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked first"
+)]
+fn share(entry: &Entry<'_>) -> Option<u32> {
+    let share = entry.number(
+        1e-6..=1.0,
+        "must be the share of its price that a token costs in a batch, above 0 and up to 1, such as 0.5",
+    )?;
+    Some((share * 1e6).ceil() as u32)
+}
+
 /// Reads every alias, its targets resolved.
-pub fn read(root: &mut Section<'_>, providers: &Providers, prices: &Prices) -> Models {
+pub fn read(
+    root: &mut Section<'_>,
+    providers: &Providers,
+    prices: &Prices,
+    given: &Given,
+) -> Models {
     let mut models = Models {
         routes: BTreeMap::new(),
+        versions: BTreeMap::new(),
         unpriced: BTreeMap::new(),
         names: BTreeSet::new(),
     };
@@ -125,10 +156,16 @@ pub fn read(root: &mut Section<'_>, providers: &Providers, prices: &Prices) -> M
             "must be a list of at least one { provider = \"…\", model = \"…\" }",
         );
         for target in sections {
-            let Some((target, standing)) = read_target(target, &targets, providers, prices) else {
+            let target = read_target(target, &targets, providers, (prices, given));
+            let Some((target, standing)) = target else {
                 continue;
             };
-            if target.price.is_none() && standing == Standing::Real {
+            if let Some(version) = given.version(&target.provider, &target.model) {
+                let of_the_provider = models.versions.entry(target.provider.clone());
+                let versions = of_the_provider.or_default();
+                versions.insert(target.model.clone(), version);
+            }
+            if target.price.is_none() && matches!(standing, Standing::Real(_)) {
                 let unpriced = models.unpriced.entry(alias.clone()).or_default();
                 unpriced.push(format!("{}/{}", target.provider, target.model));
             }
@@ -150,7 +187,7 @@ fn read_target(
     mut section: Section<'_>,
     before: &[Target],
     providers: &Providers,
-    prices: &Prices,
+    (prices, given): (&Prices, &Given),
 ) -> Option<(Target, Standing)> {
     let wanted = "must be the name of one of the [[providers]]";
     let provider = section
@@ -169,7 +206,7 @@ fn read_target(
         .need("model", "it must be the model's id at the provider")
         .and_then(|entry| {
             entry.parsed(
-                "must be a model's id, 1 to 128 characters of A-Z a-z 0-9 . _ : @ -",
+                "must be a model's id, 1 to 128 characters of A-Z a-z 0-9 . _ : @ -, or an ARN of AWS",
                 ModelId::parse,
             )
         });
@@ -185,9 +222,13 @@ fn read_target(
     section.done();
     let ((standing, provider), model) = (provider?, model?);
     let simulated = standing == Standing::Simulated;
+    let surface = match standing {
+        Standing::Real(surface) => surface,
+        Standing::Simulated | Standing::Broken => Surface::Simulator,
+    };
     let target = Target {
-        price: price_of(&provider, &model, simulated, prices),
-        capabilities: capabilities::of(model.as_str()),
+        price: price_of(&provider, &model, surface, prices),
+        capabilities: given.of(surface, &provider, &model),
         provider,
         model,
         simulated,
@@ -199,17 +240,17 @@ fn read_target(
 fn price_of(
     provider: &ProviderName,
     model: &ModelId,
-    simulated: bool,
+    surface: Surface,
     file: &Prices,
 ) -> Option<Price> {
     file.get(&format!("{provider}/{model}"))
         .or_else(|| file.get(model.as_str()))
         .copied()
         .or_else(|| {
-            if simulated {
+            if surface == Surface::Simulator {
                 Some(FREE)
             } else {
-                prices::of(model.as_str())
+                prices::of(surface, model.as_str())
             }
         })
 }
@@ -219,6 +260,7 @@ mod tests {
     use super::super::scripted::{Scripted, mistake, mistakes};
     use super::super::settings::read;
     use super::*;
+    use crate::providers::capabilities;
 
     fn targets(config: &str, alias: &str) -> Vec<Target> {
         let settings = read(config, &Scripted::example()).expect("a good config");
@@ -231,7 +273,10 @@ mod tests {
         let targets = targets(Scripted::EXAMPLE, "default");
         let models: Vec<_> = targets.iter().map(|t| t.model.as_str()).collect();
         assert_eq!(models, ["claude-sonnet-5-5", "claude-opus-5-5"]);
-        assert_eq!(targets[1].capabilities, capabilities::of("claude-opus-5-5"));
+        assert_eq!(
+            targets[1].capabilities,
+            capabilities::of(Surface::Claude, "claude-opus-5-5")
+        );
         assert!(!targets[0].simulated);
     }
 
@@ -257,6 +302,31 @@ mod tests {
         assert_eq!(price(&both).web_search, 10_000);
         let searched = format!("{of_the_model}web_search = 2.5\n");
         assert_eq!(price(&searched).web_search, 2_500);
+        assert_eq!(price(&searched).batched().input, 1_500_000);
+        let batched = format!("{of_the_model}batch = 0.75\n");
+        assert_eq!(price(&batched).batched().input, 2_250_000);
+    }
+
+    #[test]
+    fn a_cloud_is_known_by_its_own_spelling_and_price() {
+        let config = Scripted::EXAMPLE
+            .replace(
+                "[models.default]",
+                "[[providers]]\nname = \"aws\"\nkind = \"bedrock\"\nregion = \"us-east-1\"\n[models.default]",
+            )
+            .replace(
+                "{ provider = \"claude\", model = \"claude-opus-5-5\" }",
+                "{ provider = \"aws\", model = \"us.anthropic.claude-sonnet-5-5\" },
+                 { provider = \"aws\", model = \"arn:aws:bedrock:us-east-1:1:application-inference-profile/a1\" }",
+            );
+        let config = config.replace(
+            "budget_usd_per_day = 50.0\nbudget_usd_per_month = 1_000",
+            "",
+        );
+        let targets = targets(&config, "default");
+        assert_eq!(targets[1].price.expect("a price").input, 2_200_000);
+        assert!(targets[0].capabilities.web_search && !targets[1].capabilities.web_search);
+        assert_eq!(targets[2].price, None);
     }
 
     #[test]
@@ -319,6 +389,10 @@ mod tests {
         assert!(told[1].contains("did you mean `input`?"), "{told:?}");
         let told = mistake("output = 10.0", "output = \"10\"");
         assert!(told.contains("US dollars"), "{told}");
+        for share in ["0", "1.5", "\"half\"", "-0.5"] {
+            let told = mistake("output = 10.0", &format!("output = 10.0\nbatch = {share}"));
+            assert!(told.contains("above 0 and up to 1"), "{told}");
+        }
         let told = mistake("[prices.\"claude-sonnet-5-5\"]", "[prices.\"a/b/c\"]");
         assert!(told.contains("provider/model"), "{told}");
     }

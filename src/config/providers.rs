@@ -7,18 +7,18 @@ use std::time::Duration;
 use url::Url;
 
 use super::addresses;
+use super::clouds;
 use super::environment::Secrets;
-use super::later;
 use super::mistakes::did_you_mean;
 use super::reader::{Once, Section};
 use crate::domain::ProviderName;
-use crate::providers::{Kind, Settings};
+use crate::providers::{Kind, Settings, Surface};
 
 /// Calls under way at one provider, unless the file says otherwise.
 const CALLS_IN_FLIGHT: u32 = 200;
 
 /// Kinds that this release can reach.
-const KINDS: [&str; 2] = ["anthropic", "simulator"];
+const KINDS: [&str; 5] = ["anthropic", "bedrock", "vertex", "foundry", "simulator"];
 
 /// Every provider that the file names.
 #[derive(Default)]
@@ -31,8 +31,8 @@ pub struct Providers {
 /// What a target may expect of a provider's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// It asks a real model.
-    Real,
+    /// It asks a real model, through this door.
+    Real(Surface),
     /// It makes its answers up.
     Simulated,
     /// It is named, but something about it is wrong, which has been noted.
@@ -77,8 +77,8 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Providers {
         let kind = kind(section, secrets);
         let Some(name) = name else { continue };
         let standing = match &kind {
-            Some((Kind::Anthropic { .. }, _)) => Standing::Real,
             Some((Kind::Simulator { .. }, _)) => Standing::Simulated,
+            Some((kind, _)) => Standing::Real(kind.surface()),
             None => Standing::Broken,
         };
         providers.names.entry(name.clone()).or_insert(standing);
@@ -87,6 +87,7 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Providers {
                 name,
                 kind,
                 calls_in_flight,
+                versions: BTreeMap::new(),
             });
         }
     }
@@ -104,22 +105,21 @@ fn kind(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<(Kind, NonZer
         .or(NonZeroU32::new(CALLS_IN_FLIGHT))?;
     let kind = match name {
         Some("anthropic") => anthropic(&mut section, secrets),
+        Some("bedrock") => clouds::bedrock(&mut section, secrets),
+        Some("vertex") => clouds::vertex(&mut section, secrets),
+        Some("foundry") => clouds::foundry(&mut section, secrets),
         Some("simulator") => Some(simulator(&mut section)),
         other => {
             if let (Some(entry), Some(other)) = (&entry, other) {
-                if let Some(told) = later::not_yet(other, later::PROVIDER_KINDS) {
-                    // Its other keys are right for a kind that is to come.
-                    entry.note(told);
-                    return None;
-                }
                 entry.note(wanted + &did_you_mean(other, KINDS));
             }
             // Whichever kind was meant, these belong to one, and are right or wrong in any.
             if let Some(entry) = section.take("api_key") {
                 secrets.reveal(&entry);
             }
-            base_url(&mut section);
-            simulator(&mut section);
+            for key in clouds::KEYS {
+                section.take(key);
+            }
             None
         }
     };
@@ -176,28 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_to_come_is_not_yet_and_its_keys_are_no_mistakes() {
-        for kind in ["bedrock", "vertex", "foundry"] {
-            let told = mistake(
-                "kind = \"simulator\"",
-                &format!("kind = \"{kind}\"\nregion = \"global\""),
-            );
-            assert!(told.starts_with("providers[1].kind"), "{told}");
-            assert!(told.contains("not yet"), "{told}");
-        }
-    }
-
-    #[test]
     fn an_unknown_kind_is_told_the_kinds_that_work() {
         let told = mistake("kind = \"simulator\"", "kind = \"openai\"");
         assert!(
-            told.contains("must be one of: anthropic, simulator"),
+            told.contains("must be one of: anthropic, bedrock, vertex, foundry, simulator"),
             "{told}"
         );
         // What else is wrong is told as well, and nothing that is right for some kind.
         let told = mistakes(
             "kind = \"simulator\"",
-            "kind = \"claude\"\napi_key = \"hunter2\"",
+            "kind = \"claude\"\nregion = \"global\"\napi_key = \"hunter2\"",
         );
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(

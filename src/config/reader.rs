@@ -254,6 +254,13 @@ impl<'n> Entry<'n> {
 
     /// The value, where it is an amount of dollars in `range`.
     pub fn dollars(&self, range: RangeInclusive<f64>) -> Option<f64> {
+        let (least, most) = (range.start(), range.end());
+        let wanted = format!("must be US dollars, a number from {least} to {most}");
+        self.number(range, &wanted)
+    }
+
+    /// The value, where it is a number in `range`; `wanted` is told otherwise.
+    pub fn number(&self, range: RangeInclusive<f64>, wanted: &str) -> Option<f64> {
         #[expect(
             clippy::cast_precision_loss,
             reason = "what is out of range stays out of range"
@@ -265,10 +272,7 @@ impl<'n> Entry<'n> {
         };
         let fits = number.filter(|number| range.contains(number));
         if fits.is_none() {
-            let (least, most) = (range.start(), range.end());
-            self.note(format!(
-                "must be US dollars, a number from {least} to {most}"
-            ));
+            self.note(wanted);
         }
         fits
     }

@@ -10,7 +10,7 @@ use super::later;
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::{Entry, Section};
-use super::{addresses, orgs, providers, tasks};
+use super::{addresses, capabilities, orgs, providers, tasks};
 use crate::identity::{KeyHash, Tenant};
 use crate::providers::Kind;
 use crate::telemetry::audit::Target;
@@ -36,6 +36,8 @@ pub struct Settings {
     /// What the file says of prices, by `model` or `provider/model`. The routes hold them already; a reader of the
     /// config wants to know where a price comes from.
     pub prices: Prices,
+    /// What the file says that models can do, by `model` or `provider/model`; the routes hold it already.
+    pub capabilities: capabilities::Given,
 }
 
 /// Reads a config. A relative path in it begins at the process's own folder.
@@ -140,10 +142,23 @@ fn is_same(one: &crate::providers::Settings, other: &crate::providers::Settings)
                 base_url: other_url,
             },
         ) => api_key.expose_secret() == other_key.expose_secret() && base_url == other_url,
+        (Kind::Bedrock(one), Kind::Bedrock(other)) => one == other,
+        (Kind::Vertex(one), Kind::Vertex(other)) => one == other,
+        (Kind::Foundry(one), Kind::Foundry(other)) => one == other,
         (Kind::Simulator { latency }, Kind::Simulator { latency: other }) => latency == other,
-        (Kind::Anthropic { .. } | Kind::Simulator { .. }, _) => false,
+        (
+            Kind::Anthropic { .. }
+            | Kind::Bedrock(_)
+            | Kind::Vertex(_)
+            | Kind::Foundry(_)
+            | Kind::Simulator { .. },
+            _,
+        ) => false,
     };
-    same_kind && one.name == other.name && one.calls_in_flight == other.calls_in_flight
+    same_kind
+        && one.name == other.name
+        && one.calls_in_flight == other.calls_in_flight
+        && one.versions == other.versions
 }
 
 fn read_in(folder: &Path, text: &str, around: &dyn Surroundings) -> Result<Settings, Mistakes> {
@@ -177,9 +192,13 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     let mut root = Section::root(table, notebook);
     later::refuse(&mut root, later::AT_THE_TOP);
     let (server, lifecycle) = server(root.section("server"));
-    let providers = providers::read(&mut root, secrets);
+    let mut providers = providers::read(&mut root, secrets);
     let prices = models::prices(&mut root);
-    let models = models::read(&mut root, &providers, &prices);
+    let capabilities = capabilities::read(&mut root);
+    let mut models = models::read(&mut root, &providers, &prices, &capabilities);
+    for provider in &mut providers.built {
+        provider.versions = models.versions.remove(&provider.name).unwrap_or_default();
+    }
     let tasks = tasks::read(&mut root, &models);
     let tenants = orgs::read(&mut root, &models, &tasks);
     let engine = engine(&mut root);
@@ -195,6 +214,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         logs,
         audit,
         prices,
+        capabilities,
     }
 }
 

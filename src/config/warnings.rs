@@ -13,7 +13,7 @@ pub fn of(settings: &Settings) -> Vec<String> {
     for tenant in &settings.tenants {
         of_an_org(tenant, &mut warnings);
     }
-    of_unused_prices(settings, &mut warnings);
+    of_unused_names(settings, &mut warnings);
     warnings
 }
 
@@ -143,20 +143,24 @@ fn of_a_route(org: &Org, route: &Route, warnings: &mut Vec<String>) {
     }
 }
 
-fn of_unused_prices(settings: &Settings, warnings: &mut Vec<String>) {
+fn of_unused_names(settings: &Settings, warnings: &mut Vec<String>) {
     let targets: Vec<_> = settings
         .tenants
         .iter()
         .flat_map(|tenant| tenant.org.models.values())
         .flat_map(|route| &route.targets)
         .collect();
-    for name in settings.prices.keys() {
+    let prices = settings.prices.keys().map(|name| ("prices", name.as_str()));
+    let capabilities = settings.capabilities.names();
+    for (table, name) in prices.chain(capabilities.map(|name| ("capabilities", name))) {
         let used = targets.iter().any(|target| {
             target.model.as_str() == name
                 || format!("{}/{}", target.provider, target.model) == *name
         });
         if !used {
-            warnings.push(format!("prices.{name:?}: no org has a target of this name"));
+            warnings.push(format!(
+                "{table}.{name:?}: no org has a target of this name"
+            ));
         }
     }
 }

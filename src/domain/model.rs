@@ -9,7 +9,7 @@ use super::money::Price;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Alias(Arc<str>);
 
-/// A model's id at its provider, such as `claude-sonnet-5-5`.
+/// A model's id at its provider, such as `claude-sonnet-5-5` or an ARN of AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelId(Arc<str>);
 
@@ -43,9 +43,15 @@ pub struct Target {
 
 /// What a model can do, as far as a task's question depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, asked of the model and not of the others"
+)]
 pub struct Capabilities {
     /// Takes `output_config.format`; else a forced tool carries the schema.
     pub structured_output: bool,
+    /// Takes `tools`.
+    pub tools: bool,
     /// Takes `output_config.effort`.
     pub effort: bool,
     /// Whether it thinks, and whether it can be told not to.
@@ -113,12 +119,23 @@ fn is_plain(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-' | b':' | b'@'))
 }
 
+/// An ARN names a resource by a path. Its slashes set parts of it apart, and none leads out of it: each part is plain
+/// and none is made of dots.
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:")
+        && text.len() <= 1_024
+        && text
+            .split('/')
+            .all(|part| is_plain(part) && part.bytes().any(|b| b != b'.'))
+        && !text.contains("..")
+}
+
 macro_rules! plain_name {
-    ($name:ident) => {
+    ($name:ident, $fits:expr, $takes:literal) => {
         impl $name {
-            /// Takes 1 to 128 of `[A-Za-z0-9._:@-]`.
+            #[doc = $takes]
             pub fn parse(text: &str) -> Option<Self> {
-                is_plain(text).then(|| Self(text.into()))
+                $fits(text).then(|| Self(text.into()))
             }
 
             /// The name as text.
@@ -135,9 +152,17 @@ macro_rules! plain_name {
     };
 }
 
-plain_name!(Alias);
-plain_name!(ModelId);
-plain_name!(ProviderName);
+plain_name!(Alias, is_plain, "Takes 1 to 128 of `[A-Za-z0-9._:@-]`.");
+plain_name!(
+    ModelId,
+    |text| is_plain(text) || is_arn(text),
+    "Takes 1 to 128 of `[A-Za-z0-9._:@-]`, or an ARN."
+);
+plain_name!(
+    ProviderName,
+    is_plain,
+    "Takes 1 to 128 of `[A-Za-z0-9._:@-]`."
+);
 
 #[cfg(test)]
 mod tests {
@@ -147,6 +172,27 @@ mod tests {
     fn a_model_name_never_leads_out_of_its_path() {
         assert!(ModelId::parse("us.anthropic.claude-sonnet-4-6").is_some());
         for bad in ["", "a/b", "..%2f", "a;b", "a\nb", "a b"] {
+            assert!(ModelId::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_model_may_be_named_by_an_arn_and_an_alias_may_not() {
+        let arn =
+            "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/a1b2c3d4e5f6";
+        assert!(ModelId::parse(arn).is_some());
+        assert!(Alias::parse(arn).is_none());
+        for bad in [
+            "arn:aws:bedrock/../x",
+            "arn:aws:bedrock/./x",
+            "arn:aws:bedrock//x",
+            "arn:aws:bedrock/x/",
+            "arn:aws:bedrock/x;y",
+            "arn:aws:bedrock/x%2f",
+            "arn:aws:bedrock/x?y",
+            "arn:aws:bedrock/x\n",
+            "/arn:aws:bedrock/x",
+        ] {
             assert!(ModelId::parse(bad).is_none(), "{bad:?}");
         }
     }

@@ -24,6 +24,8 @@ pub struct Price {
     pub cache_read: u64,
     /// One search of the web.
     pub web_search: u64,
+    /// What a token costs in a batch, in millionths of its price; searches cost the same there.
+    pub batch_share: u32,
 }
 
 impl Money {
@@ -124,7 +126,7 @@ impl Price {
             cache_write_5m: dearer(self.cache_write_5m),
             cache_write_1h: dearer(self.cache_write_1h),
             cache_read: dearer(self.cache_read),
-            web_search: self.web_search,
+            ..self
         }
     }
 
@@ -146,6 +148,29 @@ impl Price {
             ..Usage::default()
         })
     }
+
+    /// The same model's price in a batch, each part rounded up, so that what a budget reserves stays a bound.
+    #[must_use]
+    pub fn batched(&self) -> Self {
+        self.scaled(self.batch_share)
+    }
+
+    /// The price with its tokens at so many millionths of theirs, each part rounded up.
+    #[must_use]
+    pub fn scaled(&self, millionths: u32) -> Self {
+        let part = |price: u64| {
+            let part = (u128::from(price) * u128::from(millionths)).div_ceil(1_000_000);
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        Self {
+            input: part(self.input),
+            output: part(self.output),
+            cache_write_5m: part(self.cache_write_5m),
+            cache_write_1h: part(self.cache_write_1h),
+            cache_read: part(self.cache_read),
+            ..*self
+        }
+    }
 }
 
 #[cfg(test)]
@@ -160,6 +185,7 @@ mod tests {
         cache_write_1h: 4_000_000,
         cache_read: 200_000,
         web_search: 10_000,
+        batch_share: 500_000,
     };
 
     #[test]
@@ -192,6 +218,20 @@ mod tests {
             SONNET.at_most(1_000, 100, 2),
             Money::micros(4_000 + 1_000 + 20_000)
         );
+    }
+
+    #[test]
+    fn a_batch_costs_its_share_of_every_token_and_the_whole_search() {
+        let batched = Price {
+            cache_read: 200_001,
+            ..SONNET
+        }
+        .batched();
+        assert_eq!(batched.input, 1_000_000);
+        assert_eq!(batched.output, 5_000_000);
+        assert_eq!(batched.cache_write_1h, 2_000_000);
+        assert_eq!(batched.cache_read, 100_001);
+        assert_eq!(batched.web_search, 10_000);
     }
 
     #[test]

@@ -1,81 +1,40 @@
 //! The Claude API.
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use http::StatusCode;
+use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
-use super::{claude, wire};
+use super::messages::Messages;
+use super::provider::{Error, Events, Outgoing, Provider, Reply};
+use super::versions::Versions;
+use super::wire;
 use crate::domain::ProviderName;
 
 /// The Claude API, with our key.
 pub struct Anthropic {
     name: ProviderName,
-    messages: String,
-    api_key: SecretString,
-    client: reqwest::Client,
+    messages: Messages,
+    credential: HeaderMap,
 }
-
-/// The API generation that our own questions are written for.
-const VERSION: &str = "2026-10-21";
 
 impl Anthropic {
     /// The Claude API at `base_url`, asked with `api_key`.
     pub fn new(
         name: ProviderName,
         base_url: &Url,
-        api_key: SecretString,
+        api_key: &SecretString,
+        versions: Versions,
         client: reqwest::Client,
     ) -> Self {
         let base = base_url.as_str().trim_end_matches('/');
         Self {
             name,
-            messages: format!("{base}/v1/messages"),
-            api_key,
-            client,
+            messages: Messages::new(base, versions, client, wire::refused),
+            credential: wire::credential("x-api-key", api_key.expose_secret()),
         }
-    }
-
-    /// Sends `outgoing`; the answer's head is a 200.
-    async fn post(&self, path: &str, outgoing: Outgoing) -> Result<reqwest::Response, Error> {
-        let version = outgoing.dialect.version.as_deref().unwrap_or(VERSION);
-        let mut request = self
-            .client
-            .post(format!("{}{path}", self.messages))
-            .header("x-api-key", self.api_key.expose_secret())
-            .header("anthropic-version", version)
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(outgoing.body);
-        if let Some(betas) = &outgoing.dialect.betas {
-            request = request.header("anthropic-beta", betas);
-        }
-        let response = wire::head(request).await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        if status == StatusCode::OK {
-            return Ok(response);
-        }
-        // What an error's body says only refines its status, so a cut one does no harm.
-        let body = wire::whole(response).await.unwrap_or_default();
-        Err(wire::refused(status, &headers, &body))
-    }
-
-    async fn ask(&self, outgoing: Outgoing) -> Result<Reply, Error> {
-        let body = wire::whole(self.post("", outgoing).await?).await?;
-        if claude::read(&body).is_none() {
-            return Err(Fault::Malformed.into());
-        }
-        let usage = claude::usage(&body);
-        Ok(Reply { body, usage })
-    }
-
-    async fn open(&self, outgoing: Outgoing) -> Result<Events, Error> {
-        Ok(wire::events(self.post("", outgoing).await?))
-    }
-
-    async fn count(&self, outgoing: Outgoing) -> Result<bytes::Bytes, Error> {
-        Ok(wire::whole(self.post("/count_tokens", outgoing).await?).await?)
     }
 }
 
@@ -85,17 +44,15 @@ impl Provider for Anthropic {
     }
 
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
-        self.ask(request).boxed()
+        self.messages.ask(request, self.credential.clone()).boxed()
     }
 
     fn stream(&self, request: Outgoing) -> BoxFuture<'_, Result<Events, Error>> {
-        self.open(request).boxed()
+        self.messages.open(request, self.credential.clone()).boxed()
     }
 
-    fn count_tokens(
-        &self,
-        request: Outgoing,
-    ) -> Option<BoxFuture<'_, Result<bytes::Bytes, Error>>> {
-        Some(self.count(request).boxed())
+    fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
+        let credential = self.credential.clone();
+        Some(self.messages.count(request, credential).boxed())
     }
 }

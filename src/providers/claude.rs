@@ -145,7 +145,7 @@ pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
     }
     if target.capabilities.structured_output {
         body["output_config"]["format"] = json!({"type": "json_schema", "schema": ask.schema});
-    } else {
+    } else if target.capabilities.tools {
         body["tools"] = json!([{
             "name": TOOL,
             "description": "Gives the answer. Call it once.",
@@ -156,6 +156,16 @@ pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
             Thinking::Always => json!({"type": "auto"}),
             Thinking::Optional | Thinking::Off => json!({"type": "tool", "name": TOOL}),
         };
+    } else {
+        // What carries no schema can still be told it; the repair sees to the rest.
+        let told = format!(
+            "Answer with one JSON object by this schema, and nothing else:\n{}",
+            ask.schema
+        );
+        body["system"] = json!([
+            {"type": "text", "text": ask.system},
+            {"type": "text", "text": told, "cache_control": {"type": "ephemeral"}},
+        ]);
     }
     (Bytes::from(body.to_string()), max_tokens)
 }
@@ -238,7 +248,7 @@ fn usage_of(wire: &WireUsage) -> Option<Usage> {
 mod tests {
     use super::*;
     use crate::domain::{Capabilities, ModelId, ProviderName};
-    use crate::providers::capabilities;
+    use crate::providers::capabilities::{self, Surface};
 
     fn target(model: &str, capabilities: Capabilities) -> Target {
         Target {
@@ -267,7 +277,10 @@ mod tests {
     fn a_question_reads_like_the_golden_file() {
         let golden: Value =
             serde_json::from_str(include_str!("golden/structured.json")).expect("JSON");
-        let written = written("claude-sonnet-5-5", capabilities::of("claude-sonnet-5-5"));
+        let written = written(
+            "claude-sonnet-5-5",
+            capabilities::of(Surface::Claude, "claude-sonnet-5-5"),
+        );
         assert_eq!(written, golden, "{written:#}");
     }
 
@@ -275,7 +288,7 @@ mod tests {
     fn a_model_without_structured_output_is_given_a_tool() {
         let plain = Capabilities {
             structured_output: false,
-            ..capabilities::of("claude-haiku-4-5")
+            ..capabilities::of(Surface::Claude, "claude-haiku-4-5")
         };
         let golden: Value = serde_json::from_str(include_str!("golden/tool.json")).expect("JSON");
         let written = written("claude-haiku-4-5", plain);
@@ -283,8 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn a_model_without_tools_is_told_the_schema_in_words() {
+        let bare = Capabilities {
+            structured_output: false,
+            tools: false,
+            ..capabilities::of(Surface::Claude, "claude-haiku-4-5")
+        };
+        let written = written("claude-haiku-4-5", bare);
+        assert!(written.get("tools").is_none() && written.get("output_config").is_none());
+        let told = written["system"][1]["text"].as_str().expect("a text");
+        assert!(told.ends_with(r#"{"type":"object"}"#), "{told}");
+    }
+
+    #[test]
     fn room_for_thinking_is_added_where_a_model_always_thinks() {
-        let written = written("claude-opus-5-5", capabilities::of("claude-opus-5-5"));
+        let written = written(
+            "claude-opus-5-5",
+            capabilities::of(Surface::Claude, "claude-opus-5-5"),
+        );
         assert_eq!(written["max_tokens"], 1_500 + 2_048);
         assert!(written.get("thinking").is_none());
     }

@@ -10,13 +10,23 @@
 //! retries are ours, because they must fit the caller's deadline.
 
 pub mod anthropic;
+pub mod bedrock;
 pub mod capabilities;
 pub mod claude;
+pub mod foundry;
+pub mod kept;
+pub mod messages;
 pub mod prices;
 pub mod provider;
 pub mod registry;
+pub mod secret;
 pub mod simulator;
+pub mod spelling;
+pub mod versions;
+pub mod vertex;
 pub mod wire;
 
+pub use capabilities::Surface;
 pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reach, Reply, Said};
 pub use registry::{Kind, Settings};
+pub use secret::Secret;

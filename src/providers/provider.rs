@@ -110,6 +110,9 @@ pub struct Error {
 /// What went wrong at a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// No credential for the provider could be had: nothing was sent.
+    #[error("no credential for the provider could be had")]
+    NoCredentials,
     /// No connection, or no TLS: nothing was sent.
     #[error("no connection to the provider")]
     Unreachable,
@@ -149,7 +152,7 @@ impl Fault {
             | Self::RateLimited
             | Self::Overloaded(_)
             | Self::Failed(_) => true,
-            Self::Hung | Self::Denied(_) | Self::Rejected(_) => false,
+            Self::NoCredentials | Self::Hung | Self::Denied(_) | Self::Rejected(_) => false,
         }
     }
 
@@ -161,7 +164,8 @@ impl Fault {
     /// Whether the breaker counts it: faults of theirs, never of a request.
     pub fn counts_against_the_target(self) -> bool {
         match self {
-            Self::Unreachable
+            Self::NoCredentials
+            | Self::Unreachable
             | Self::Cut
             | Self::Hung
             | Self::Malformed
@@ -180,6 +184,7 @@ impl Fault {
     /// The word for it in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::NoCredentials => "no_credentials",
             Self::Unreachable => "unreachable",
             Self::Cut => "cut",
             Self::Hung => "hung",
@@ -201,5 +206,21 @@ impl From<Fault> for Error {
             upstream_id: None,
             said: None,
         }
+    }
+}
+
+/// A request as tests write it.
+///
+/// # Panics
+/// Where `model` is no id.
+#[cfg(test)]
+pub fn outgoing(model: &str, body: &str) -> Outgoing {
+    Outgoing {
+        body: Bytes::copy_from_slice(body.as_bytes()),
+        model: ModelId::parse(model).expect("a model"),
+        max_tokens: 1_000,
+        reach: Reach::default(),
+        rehearsed: None,
+        dialect: Dialect::default(),
     }
 }

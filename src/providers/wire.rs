@@ -1,19 +1,35 @@
 //! What sending to any provider has in common: the HTTP client, reading a body within bounds, and what an error answer means.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
-use super::provider::{Error, Events, Fault, Said};
+use super::claude;
+use super::provider::{Error, Events, Fault, Reply, Said};
 
 /// The largest answer that is read.
 const ANSWER_BYTES: usize = 32_000_000;
 /// The longest pause that a provider can ask for and be believed.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// Claude's types of errors, each with the status that it comes with.
+const KINDS: [(&str, u16); 11] = [
+    ("invalid_request_error", 400),
+    ("authentication_error", 401),
+    ("billing_error", 402),
+    ("permission_error", 403),
+    ("not_found_error", 404),
+    ("conflict_error", 409),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("api_error", 500),
+    ("timeout_error", 504),
+    ("overloaded_error", 529),
+];
 /// Characters of a provider's own words that are passed on.
 const SAID_CHARS: usize = 4_000;
 
@@ -38,6 +54,18 @@ struct WireErrorDetails {
     error_code: Option<String>,
 }
 
+/// Where a provider is: at `base_url` where the file has one, else at `host`, its usual `path` behind it. A `base_url`
+/// with a path of its own stands in for both.
+pub fn base(base_url: Option<&Url>, host: &str, path: &str) -> String {
+    match base_url {
+        None => format!("{host}{path}"),
+        Some(url) if url.path().trim_matches('/').is_empty() => {
+            format!("{}{path}", url.as_str().trim_end_matches('/'))
+        }
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+    }
+}
+
 /// The one HTTP client of all providers whose address is like `base_url`.
 ///
 /// It neither follows redirects, which would carry our key to another host, nor retries by itself, since retries must
@@ -46,6 +74,18 @@ struct WireErrorDetails {
 /// # Errors
 /// Where the machine holds no root certificates.
 pub fn client(base_url: &Url) -> Result<reqwest::Client, reqwest::Error> {
+    built(is_near(base_url))
+}
+
+/// The same, for an address that was put together.
+///
+/// # Errors
+/// Where the machine holds no root certificates.
+pub fn client_of(base: &str) -> Result<reqwest::Client, reqwest::Error> {
+    built(Url::parse(base).is_ok_and(|url| is_near(&url)))
+}
+
+fn built(near: bool) -> Result<reqwest::Client, reqwest::Error> {
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -53,14 +93,41 @@ pub fn client(base_url: &Url) -> Result<reqwest::Client, reqwest::Error> {
         .tcp_nodelay(true)
         .pool_idle_timeout(Duration::from_secs(50))
         .user_agent(concat!("belay/", env!("CARGO_PKG_VERSION")));
-    let here = match base_url.host() {
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+    let builder = if near { builder.no_proxy() } else { builder };
+    builder.build()
+}
+
+/// Whether no proxy can stand between: this machine, or the address at which a machine's own metadata is told.
+fn is_near(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_link_local(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
-    };
-    let builder = if here { builder.no_proxy() } else { builder };
-    builder.build()
+    }
+}
+
+/// `text` as one segment of a path: everything is encoded that is not plain or among `kept`.
+pub fn segment(text: &str, kept: &[u8]) -> String {
+    text.bytes().fold(String::new(), |mut segment, byte| {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        if plain || kept.contains(&byte) {
+            segment.push(char::from(byte));
+        } else {
+            let _ = write!(segment, "%{byte:02X}");
+        }
+        segment
+    })
+}
+
+/// What a request of ours comes to that cannot be translated. Nothing was sent.
+pub fn unsendable(why: &claude::NoMembers) -> Error {
+    let fault = Fault::Rejected(400);
+    error(
+        fault,
+        &HeaderMap::new(),
+        said(kind_of(fault), &why.to_string()),
+    )
 }
 
 /// Sends `request` and yields the head of its answer.
@@ -89,10 +156,77 @@ pub fn events(response: reqwest::Response) -> Events {
     }
 }
 
-/// The provider's own id of the call.
-fn upstream_id(headers: &HeaderMap) -> Option<String> {
-    let id = headers.get("request-id")?.to_str().ok()?;
-    Some(id.chars().take(128).collect())
+/// The provider's own id of the call, by whichever name its kind gives it.
+pub fn upstream_id(headers: &HeaderMap) -> Option<String> {
+    let names = [
+        "request-id",
+        "x-amzn-requestid",
+        "apim-request-id",
+        "x-ms-request-id",
+    ];
+    let id = names.iter().find_map(|name| headers.get(*name))?;
+    Some(id.to_str().ok()?.chars().take(128).collect())
+}
+
+/// A header that carries a credential, marked so that nothing prints it.
+///
+/// Empty where the secret cannot stand in a header, which the config has refused before: a request without it is refused
+/// by the provider, and names nothing.
+pub fn credential(name: &'static str, secret: &str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(mut value) = HeaderValue::from_str(secret) {
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), value);
+    }
+    headers
+}
+
+/// The answer, where its head is a 200; else what `refused` makes of it.
+///
+/// # Errors
+/// What the provider says instead of an answer.
+pub async fn success(
+    response: reqwest::Response,
+    refused: impl FnOnce(StatusCode, &HeaderMap, &[u8]) -> Error,
+) -> Result<reqwest::Response, Error> {
+    let (status, headers) = (response.status(), response.headers().clone());
+    if status == StatusCode::OK {
+        return Ok(response);
+    }
+    // What an error's body says only refines its status, so a cut one does no harm.
+    let body = whole(response).await.unwrap_or_default();
+    Err(refused(status, &headers, &body))
+}
+
+/// The whole answer behind the head of a 200. Some upstreams tell an error there, too.
+///
+/// # Errors
+/// Where no message comes.
+pub async fn reply(response: reqwest::Response) -> Result<Reply, Error> {
+    let headers = response.headers().clone();
+    let body = whole(response).await?;
+    if claude::read(&body).is_none() {
+        return Err(told_after_200(&headers, &body));
+    }
+    let usage = claude::usage(&body);
+    Ok(Reply { body, usage })
+}
+
+/// What a 200 means whose body is no message: an error in Claude's own form by its type, anything else by nothing.
+pub fn told_after_200(headers: &HeaderMap, body: &[u8]) -> Error {
+    let told = serde_json::from_slice::<WireError>(body).ok();
+    let kind = told.and_then(|told| told.error.kind);
+    let status = kind.as_deref().and_then(|kind| {
+        let (_, status) = KINDS.iter().find(|(known, _)| *known == kind)?;
+        StatusCode::from_u16(*status).ok()
+    });
+    match status {
+        Some(status) => refused(status, headers, body),
+        None => Error {
+            upstream_id: upstream_id(headers),
+            ..Fault::Malformed.into()
+        },
+    }
 }
 
 /// Reads a body to its end, bounded.
@@ -117,30 +251,69 @@ pub fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let code = told
         .as_ref()
         .and_then(|told| told.details.as_ref()?.error_code.clone());
-    let number = status.as_u16();
-    let fault = match (number, code.as_deref()) {
-        (429, Some("enforced_spend_limit_reached" | "contract_spend_limit_reached"))
-        | (401..=404, _) => Fault::Denied(number),
-        (429, _) => Fault::RateLimited,
-        (503 | 529, _) => Fault::Overloaded(number),
-        (408 | 409 | 424, _) => Fault::Failed(number),
-        (400..=499, _) => Fault::Rejected(number),
-        // A redirect is not followed, and no answer either.
-        _ => Fault::Failed(number),
+    let fault = match code.as_deref() {
+        Some("enforced_spend_limit_reached" | "contract_spend_limit_reached")
+            if status == StatusCode::TOO_MANY_REQUESTS =>
+        {
+            Fault::Denied(429)
+        }
+        _ => fault_of(status),
     };
+    let said = told.and_then(|told| said(&told.kind?, &told.message?));
+    error(fault, headers, said)
+}
+
+/// What a status means where nothing else is told.
+pub fn fault_of(status: StatusCode) -> Fault {
+    match status.as_u16() {
+        number @ 401..=404 => Fault::Denied(number),
+        429 => Fault::RateLimited,
+        number @ (503 | 529) => Fault::Overloaded(number),
+        // Besides those that may pass: a call that was given up on their side, and a redirect, which is not followed.
+        number @ (408 | 409 | 424 | 499) => Fault::Failed(number),
+        number @ 400..=499 => Fault::Rejected(number),
+        number => Fault::Failed(number),
+    }
+}
+
+/// An error with what its headers tell. The provider's own words are kept where it rejected the request itself.
+pub fn error(fault: Fault, headers: &HeaderMap, said: Option<Said>) -> Error {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Error {
         fault,
         retry_after: pause(text("retry-after-ms"), text("retry-after")),
         upstream_id: upstream_id(headers),
-        said: told
-            .filter(|_| matches!(fault, Fault::Rejected(_)))
-            .and_then(|told| {
-                Some(Said {
-                    kind: told.kind?,
-                    message: told.message?.chars().take(SAID_CHARS).collect(),
-                })
-            }),
+        said: said.filter(|_| matches!(fault, Fault::Rejected(_))),
+    }
+}
+
+/// A provider's own words, bounded.
+pub fn said(kind: &str, message: &str) -> Option<Said> {
+    Some(Said {
+        kind: kind.to_owned(),
+        message: message.chars().take(SAID_CHARS).collect(),
+    })
+}
+
+/// What Claude calls an error of this fault, for a provider that calls it otherwise.
+pub fn kind_of(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Rejected(413) => "request_too_large",
+        Fault::Rejected(_) => "invalid_request_error",
+        Fault::Denied(401) => "authentication_error",
+        Fault::Denied(402) => "billing_error",
+        Fault::Denied(404) => "not_found_error",
+        Fault::Denied(_) => "permission_error",
+        Fault::RateLimited => "rate_limit_error",
+        Fault::Overloaded(_) => "overloaded_error",
+        Fault::Failed(408 | 504) => "timeout_error",
+        Fault::Failed(409) => "conflict_error",
+        Fault::Failed(_)
+        | Fault::NoCredentials
+        | Fault::Unreachable
+        | Fault::Cut
+        | Fault::Hung
+        | Fault::Malformed => "api_error",
     }
 }
 
@@ -159,6 +332,36 @@ mod tests {
     fn fault(status: u16, body: &str) -> Fault {
         let status = StatusCode::from_u16(status).expect("a status");
         refused(status, &HeaderMap::new(), body.as_bytes()).fault
+    }
+
+    #[test]
+    fn an_error_behind_a_200_is_the_error_that_it_tells() {
+        let fault = |body: &str| told_after_200(&HeaderMap::new(), body.as_bytes()).fault;
+        let told = |kind: &str| {
+            fault(&format!(
+                r#"{{"type":"error","error":{{"type":"{kind}","message":"m"}}}}"#
+            ))
+        };
+        assert_eq!(told("overloaded_error"), Fault::Overloaded(529));
+        assert_eq!(told("rate_limit_error"), Fault::RateLimited);
+        assert_eq!(told("invalid_request_error"), Fault::Rejected(400));
+        assert_eq!(told("request_too_large"), Fault::Rejected(413));
+        assert_eq!(told("permission_error"), Fault::Denied(403));
+        assert_eq!(told("api_error"), Fault::Failed(500));
+        assert_eq!(told("unheard_of"), Fault::Malformed);
+        assert_eq!(fault("{}"), Fault::Malformed);
+        assert_eq!(fault("<html>"), Fault::Malformed);
+    }
+
+    #[test]
+    fn a_base_with_a_path_stands_in_for_the_usual_path() {
+        let base = |url: Option<&str>| {
+            let url = url.map(|url| Url::parse(url).expect("an address"));
+            base(url.as_ref(), "https://host", "/usual")
+        };
+        assert_eq!(base(None), "https://host/usual");
+        assert_eq!(base(Some("http://[::1]:9")), "http://[::1]:9/usual");
+        assert_eq!(base(Some("http://[::1]:9/own/")), "http://[::1]:9/own");
     }
 
     #[test]

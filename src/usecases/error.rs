@@ -211,7 +211,8 @@ impl From<dispatch::Error> for Error {
                 providers::Fault::Denied(_) | providers::Fault::Rejected(_) => {
                     Self::UpstreamRefused(Arc::new(error))
                 }
-                providers::Fault::Unreachable
+                providers::Fault::NoCredentials
+                | providers::Fault::Unreachable
                 | providers::Fault::Cut
                 | providers::Fault::Hung
                 | providers::Fault::Malformed

@@ -220,7 +220,7 @@ impl<'a> WireTurn<'a> {
 mod tests {
     use super::*;
     use crate::domain::{ModelId, ProviderName};
-    use crate::providers::capabilities;
+    use crate::providers::capabilities::{self, Surface};
 
     const REPLY: &str = include_str!("../golden/search_reply.json");
 
@@ -237,7 +237,7 @@ mod tests {
             provider: ProviderName::parse("claude").expect("a name"),
             model: ModelId::parse(model).expect("a model"),
             price: None,
-            capabilities: capabilities::of(model),
+            capabilities: capabilities::of(Surface::Claude, model),
             simulated: false,
         };
         let (body, room) = search_body(&ask, &target);

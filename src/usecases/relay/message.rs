@@ -163,7 +163,7 @@ fn fault(pointer: &str, detail: &str) -> Fault {
 mod tests {
     use super::*;
     use crate::domain::{ModelId, ProviderName};
-    use crate::providers::capabilities;
+    use crate::providers::{Surface, capabilities};
 
     fn read(body: &str) -> Result<Message, Fault> {
         let id = RequestId::parse("r1").expect("an id");
@@ -178,7 +178,7 @@ mod tests {
             provider: ProviderName::parse("claude").expect("a name"),
             model: ModelId::parse("claude-haiku-5-5").expect("a model"),
             price: None,
-            capabilities: capabilities::of("claude-haiku-5-5"),
+            capabilities: capabilities::of(Surface::Claude, "claude-haiku-5-5"),
             simulated: false,
         };
         let outgoing = read(body).expect("a request").outgoing(&target);
