@@ -105,7 +105,8 @@ impl App {
             limits: Arc::clone(&limits),
             cache: Arc::clone(&cache),
             flights: Flights::new(lifecycle.clone()),
-            idempotency: Idempotency::new(settings.engine.idempotency_bytes),
+            idempotency: Idempotency::new(settings.engine.idempotency_bytes / 2),
+            relays: Idempotency::new(settings.engine.idempotency_bytes / 2),
             dispatch: Dispatch::new(
                 upstreams,
                 Arc::clone(&limits),

@@ -26,7 +26,7 @@ use std::time::Duration;
 pub struct Settings {
     /// Bytes of answers kept in memory. In the file: `cache.bytes`. Default: 268,435,456.
     pub cache_bytes: u64,
-    /// Bytes of outcomes kept for idempotency keys. In the file: `idempotency.bytes`. Default: 67,108,864.
+    /// Bytes of outcomes kept for idempotency keys, half of them for the Claude API. In the file: `idempotency.bytes`. Default: 67,108,864.
     pub idempotency_bytes: u64,
     /// The longest that one upstream call may live. Ten minutes, as the Claude SDKs have it; not in the file.
     pub longest_life: Duration,

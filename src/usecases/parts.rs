@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::answer::{Answer, Landed};
+use super::error::Error;
 use crate::domain::{Clock, Entropy};
 use crate::engine::cache::{Cache, Found, Key};
 use crate::engine::dispatch::Dispatch;
@@ -32,8 +33,10 @@ pub struct Parts {
     pub cache: Arc<Cache<Cached>>,
     /// What is being asked.
     pub flights: Flights<Landed>,
-    /// Who repeats whom.
+    /// Which task repeats which.
     pub idempotency: Idempotency<Landed>,
+    /// Which request to the Claude API repeats which.
+    pub relays: Idempotency<Result<Bytes, Error>>,
     /// The way to the providers.
     pub dispatch: Dispatch,
     /// What outlives a call.

@@ -581,3 +581,35 @@ async fn a_purge_forgets_relayed_answers_about_the_record() {
     assert_eq!(answer.header("cache-status"), None);
     assert_eq!(upstream.count(), 2);
 }
+
+#[tokio::test]
+async fn a_repeat_by_its_key_costs_nothing_and_gets_the_same_bytes() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    let ask = async |body: &Value| {
+        let call = app.relay(body).header("idempotency-key", "once");
+        call.send().await
+    };
+    let first = ask(&question()).await;
+    let second = ask(&question()).await;
+    first.expect_ok();
+    assert_eq!(first.body, second.body);
+    assert_eq!(
+        second.header("cache-status"),
+        Some("belay; hit; detail=idempotency-key")
+    );
+    let mut other = question();
+    other["max_tokens"] = json!(65);
+    expect_error(&ask(&other).await, 422, "invalid_request_error");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn a_failure_leaves_the_key_free() {
+    let upstream = Upstream::good().await;
+    upstream.next([Play::Status(401, &[], "{}")]);
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    let call = || app.relay(&question()).header("idempotency-key", "once");
+    expect_error(&call().send().await, 502, "api_error");
+    call().send().await.expect_ok();
+}

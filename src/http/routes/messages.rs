@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
+use super::wire;
 use crate::http::call::Call;
 use crate::http::extract::{ForMessages, MessagesBody, PatientForTheFirst, Wishes};
 use crate::http::problem::{Code, Problem};
 use crate::providers::Dialect;
 use crate::usecases::relay::models::{self, Model};
-use crate::usecases::relay::{Message, Relayed, TASK};
+use crate::usecases::relay::{Kept, Message, Relayed, TASK};
 use crate::usecases::{CountTokens, RelayMessage};
 
 /// Headers of a Messages call that go on to the provider, beside the patience.
@@ -128,6 +129,7 @@ pub async fn create(
         }
     };
     message.caching = wishes.caching;
+    message.repeat = wire::repeat(&wishes, "/v1/messages", &body, 0);
     let relayed = relay.run(&caller, message, by).await;
     let relayed = relayed.map_err(|error| Problem::about(&caller, &error))?;
     Ok(match relayed {
@@ -138,14 +140,17 @@ pub async fn create(
         Relayed::Known {
             body,
             in_events: wanted,
-            ttl,
+            kept,
         } => {
             let mut response = if wanted {
                 in_events(Body::from(body))
             } else {
                 json_bytes(body)
             };
-            let status = format!("belay; hit; ttl={}", ttl.as_secs());
+            let status = match kept {
+                Kept::For(ttl) => format!("belay; hit; ttl={}", ttl.as_secs()),
+                Kept::ByItsKey => "belay; hit; detail=idempotency-key".to_owned(),
+            };
             response.headers_mut().insert(
                 HeaderName::from_static("cache-status"),
                 HeaderValue::from_str(&status).expect("ASCII"),

@@ -9,7 +9,7 @@ use crate::engine::dispatch::Question;
 use crate::providers::claude::{Members, NoMembers};
 use crate::providers::{Dialect, Outgoing};
 use crate::salesforce::Fault;
-use crate::usecases::answer::Caching;
+use crate::usecases::answer::{Caching, Repeat};
 
 /// A Messages request on its way.
 #[derive(Debug, Clone)]
@@ -25,6 +25,8 @@ pub struct Message {
     pub dialect: Dialect,
     /// What the client allows the cache to do.
     pub caching: Caching,
+    /// The client's key for repeats.
+    pub repeat: Option<Repeat>,
     /// The id of the call.
     pub request_id: RequestId,
 }
@@ -78,6 +80,7 @@ impl Message {
             stream: false,
             dialect,
             caching: Caching::default(),
+            repeat: None,
             request_id,
         };
         message.model = match message.member::<String>("model") {

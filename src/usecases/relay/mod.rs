@@ -17,4 +17,4 @@ mod relay_message;
 
 pub use count_tokens::CountTokens;
 pub use message::Message;
-pub use relay_message::{Events, RelayMessage, Relayed, TASK};
+pub use relay_message::{Events, Kept, RelayMessage, Relayed, TASK};

@@ -18,9 +18,11 @@ use crate::domain::{Caller, Deadline, RequestId, Route, Target};
 use crate::engine::dispatch::{self, Turn};
 use crate::engine::flight::Patience;
 use crate::engine::flow::Flow;
+use crate::engine::idempotency::{Begin, Claim, Scope};
 use crate::engine::limits::Lane;
 use crate::providers::{Fault, claude};
 use crate::telemetry::metrics::CacheResult;
+use crate::usecases::answer::Repeat;
 use crate::usecases::error::A_MOMENT;
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
@@ -46,8 +48,8 @@ pub enum Relayed {
         body: Bytes,
         /// Whether that form is events.
         in_events: bool,
-        /// How long it may still be given.
-        ttl: Duration,
+        /// Why it is known.
+        kept: Kept,
     },
     /// Its events, as they come.
     Events {
@@ -56,6 +58,15 @@ pub enum Relayed {
         /// The time spent waiting for the first of them.
         upstream: Duration,
     },
+}
+
+/// Why an answer is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The org has answers given again, this one for so much longer.
+    For(Duration),
+    /// The call repeats another by its idempotency key.
+    ByItsKey,
 }
 
 /// The events of an answer.
@@ -77,8 +88,12 @@ struct Passage {
     route: Arc<Route>,
     patience: Patience,
     memory: Option<Memory>,
+    claim: Option<Claim<Landed>>,
     trail: Trail,
 }
+
+/// How a request that comes whole ended.
+type Landed = Result<Bytes, Error>;
 
 /// Where the answer goes, if somebody still waits for it.
 type Waiter = oneshot::Sender<Result<Relayed, Error>>;
@@ -104,7 +119,7 @@ impl RelayMessage {
         message: Message,
         by: Deadline,
     ) -> Result<Relayed, Error> {
-        let relayed = self.relay(caller, message, by).await;
+        let relayed = self.begin(caller, message, by).await;
         if let Err(Error::Limited { limit, .. } | Error::OverLimit { limit, .. }) = &relayed {
             let metrics = &self.parts.metrics;
             metrics.limited(&caller.org.name, limit.as_str());
@@ -120,17 +135,54 @@ impl RelayMessage {
             .await;
     }
 
-    async fn relay(
+    /// A request that comes whole may repeat another; of one in events there is nothing to give again.
+    async fn begin(
         &self,
         caller: &Caller,
         message: Message,
         by: Deadline,
+    ) -> Result<Relayed, Error> {
+        let patience = Patience::until(by);
+        let repeat = message.repeat.as_ref().filter(|_| !message.stream);
+        let begun = repeat.map(|repeat| {
+            let scope = scope(caller, repeat);
+            self.parts.relays.begin(scope, repeat.body, &patience)
+        });
+        let landed = match begun {
+            None => return self.relay(caller, message, (by, patience), None).await,
+            Some(Begin::First(claim)) => {
+                return self
+                    .relay(caller, message, (by, patience), Some(claim))
+                    .await;
+            }
+            Some(Begin::Mismatch) => Err(Error::IdempotencyMismatch),
+            Some(Begin::Replay(landed)) => landed,
+            Some(Begin::Running(first)) => first.wait(by.at()).await.unwrap_or(Err(Error::Late)),
+        };
+        let Parts { audit, clock, .. } = &*self.parts;
+        let trail = Trail::of(audit, clock, caller, TASK, &message.request_id);
+        let outcome = landed.as_ref().map_or_else(Error::code, |_| "replayed");
+        trail.ended(outcome).await;
+        landed.map(|body| Relayed::Known {
+            body,
+            in_events: false,
+            kept: Kept::ByItsKey,
+        })
+    }
+
+    async fn relay(
+        &self,
+        caller: &Caller,
+        message: Message,
+        (by, patience): (Deadline, Patience),
+        claim: Option<Claim<Landed>>,
     ) -> Result<Relayed, Error> {
         let Parts { audit, clock, .. } = &*self.parts;
         let trail = Trail::of(audit, clock, caller, TASK, &message.request_id);
         let route = match admitted(&self.parts, caller, &message) {
             Ok(route) => route,
             Err(error) => {
+                end(claim, &Err(error.clone()));
                 trail.ended(error.code()).await;
                 return Err(error);
             }
@@ -144,15 +196,17 @@ impl RelayMessage {
                 None => CacheResult::Miss,
             });
             if let Some(found) = found {
+                end(claim, &Ok(found.value.clone()));
                 trail.ended("cached").await;
                 return Ok(Relayed::Known {
                     body: found.value,
                     in_events: message.stream,
-                    ttl: found.ttl,
+                    kept: Kept::For(found.ttl),
                 });
             }
         }
         if message.caching.only_if_cached {
+            end(claim, &Err(Error::NotCached));
             trail.ended(Error::NotCached.code()).await;
             return Err(Error::NotCached);
         }
@@ -161,8 +215,9 @@ impl RelayMessage {
             caller: caller.clone(),
             message,
             route,
-            patience: Patience::until(by),
+            patience,
             memory,
+            claim,
             trail,
         };
         let (waiter, answer) = oneshot::channel();
@@ -237,28 +292,28 @@ impl Passage {
             message,
             route,
             memory,
+            claim,
             mut trail,
             ..
         } = self;
         trail.sends_message(&message.body());
         let sent = parts.dispatch.send(&mut turn, &route, &message).await;
-        let relayed = sent.map(|delivery| {
+        let landed = sent.map(|delivery| {
             trail.answered_by(delivery.target);
             if let Some(mut memory) = memory {
                 let stop = claude::read(&delivery.reply.body).map(|message| message.stop);
                 memory.add(&delivery.reply.body);
                 memory.keep(&parts, stop, is_stand_in(delivery.target, &route));
             }
-            Relayed::Whole {
-                body: delivery.reply.body,
-                upstream: turn.upstream,
-            }
+            delivery.reply.body
         });
-        let relayed = relayed.map_err(told);
+        let landed = landed.map_err(told);
+        end(claim, &landed);
         trail.used(&turn);
-        let outcome = relayed.as_ref().map_or_else(Error::code, |_| "ok");
+        let outcome = landed.as_ref().map_or_else(Error::code, |_| "ok");
+        let upstream = turn.upstream;
         // Whoever no longer waits has been told so already.
-        let _ = waiter.send(relayed);
+        let _ = waiter.send(landed.map(|body| Relayed::Whole { body, upstream }));
         trail.ended(outcome).await;
     }
 
@@ -310,6 +365,26 @@ impl Passage {
             (true, true) => "ok",
         };
         trail.ended(outcome).await;
+    }
+}
+
+fn scope(caller: &Caller, repeat: &Repeat) -> Scope {
+    Scope {
+        org: caller.org.id,
+        path: repeat.path,
+        key: repeat.key.clone(),
+        item: repeat.item,
+    }
+}
+
+/// Tells a claim how its call ended.
+fn end(claim: Option<Claim<Landed>>, landed: &Landed) {
+    if let Some(claim) = claim {
+        let (is_final, bytes) = match landed {
+            Ok(body) => (true, u32::try_from(body.len()).unwrap_or(u32::MAX)),
+            Err(error) => (error.is_final(), 256),
+        };
+        claim.end(landed.clone(), is_final, bytes);
     }
 }
 
