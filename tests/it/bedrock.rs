@@ -149,6 +149,8 @@ async fn a_containers_credentials_are_fetched_once() {
     let seen = &upstream.seen()[1];
     aws::signed_headers(seen, "AKIDTASK", "task-secret", "us-east-1");
     assert_eq!(seen.header("x-amz-security-token"), Some("task-token"));
+    let log = belay.log().join("\n");
+    assert!(!log.contains("task-secret") && !log.contains("task-token"));
 }
 
 #[tokio::test]

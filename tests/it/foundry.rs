@@ -1,5 +1,13 @@
 //! Foundry, over real HTTP: what stands on the wire, and how a token is come by.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use belay::domain::{ModelId, ProviderName, SystemClock};
+use belay::providers::foundry::{Foundry, Settings, SignIn};
+use belay::providers::versions::Versions;
+use belay::providers::{Dialect, Outgoing, Provider, Surface};
+use bytes::Bytes;
 use tempfile::TempDir;
 
 use crate::helpers::process::Belay;
@@ -60,6 +68,7 @@ async fn an_application_asks_entra_once_for_its_token() {
     let seen = &upstream.seen()[1];
     assert_eq!(seen.header("authorization"), Some("Bearer made-up-token"));
     assert_eq!(seen.header("x-api-key"), None);
+    assert!(!belay.log().join("\n").contains("made-up"));
 }
 
 #[tokio::test]
@@ -164,4 +173,40 @@ async fn an_error_behind_a_200_is_an_error() {
     let belay = serve(&upstream, "api_key = \"env:CLOUD_KEY\"").await;
     let answer = belay.brief(&opportunity()).send().await;
     answer.expect_problem(502, "upstream-refused");
+}
+
+#[tokio::test]
+async fn a_clients_body_version_and_betas_go_on_to_the_byte() {
+    let body = include_str!("../../src/providers/golden/foundry_wire.json");
+    let upstream = Upstream::good().await;
+    let settings = Settings {
+        resource: String::new(),
+        sign_in: SignIn::Key("made-up-key".into()),
+        base_url: Some(upstream.address().parse().expect("an address")),
+    };
+    let foundry = Foundry::new(
+        ProviderName::parse("azure").expect("a name"),
+        &settings,
+        Versions::new(Surface::Foundry, BTreeMap::new()),
+        Arc::new(SystemClock),
+    );
+    let asked = Outgoing {
+        body: Bytes::from_static(body.as_bytes()),
+        model: ModelId::parse("our-deployment").expect("a model"),
+        max_tokens: 1_500,
+        searches: 0,
+        rehearsed: None,
+        dialect: Dialect {
+            version: Some("2023-06-01".into()),
+            betas: Some("one-beta, another".into()),
+        },
+    };
+    let foundry = foundry.expect("a client");
+    foundry.send(asked).await.expect("an answer");
+
+    let seen = &upstream.seen()[0];
+    assert_eq!(seen.body, body);
+    assert_eq!(seen.header("anthropic-version"), Some("2023-06-01"));
+    assert_eq!(seen.header("anthropic-beta"), Some("one-beta, another"));
+    assert_eq!(seen.header("content-type"), Some("application/json"));
 }

@@ -1,5 +1,13 @@
 //! Vertex AI, over real HTTP: what stands on the wire, and how a token is come by.
 
+use std::collections::BTreeMap;
+
+use belay::domain::{ModelId, ProviderName};
+use belay::providers::versions::Versions;
+use belay::providers::vertex::{Settings, Vertex};
+use belay::providers::{Dialect, Outgoing, Provider, Surface};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -130,4 +138,55 @@ async fn what_google_says_is_told_apart() {
     let answer = belay.brief(&opportunity()).send().await;
     let problem = answer.expect_problem(502, "upstream-refused");
     assert!(!problem.to_string().contains("acme-ai"), "{problem}");
+}
+
+#[tokio::test]
+async fn events_and_counts_have_paths_of_their_own() {
+    let events = b"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    let giver = Upstream::doing(Play::Body(TOKEN.into())).await;
+    let upstream = Upstream::doing(Play::Body(r#"{"input_tokens":7}"#.into())).await;
+    upstream.next([Play::Bytes("text/event-stream", events.to_vec())]);
+    let settings = Settings {
+        project: "acme-ai".into(),
+        region: "eu".into(),
+        credentials: Some(user(&giver).to_string().into()),
+        base_url: Some(upstream.address().parse().expect("an address")),
+    };
+    let name = ProviderName::parse("gcp").expect("a name");
+    let surface = Surface::Vertex { global: false };
+    let versions = Versions::new(surface, BTreeMap::new());
+    let vertex = Vertex::new(name, &settings, versions).expect("a client");
+    let asked = Outgoing {
+        body: Bytes::from_static(br#"{"model":"default","stream":true,"messages":[]}"#),
+        model: ModelId::parse("claude-sonnet-5-5").expect("a model"),
+        max_tokens: 100,
+        searches: 0,
+        rehearsed: None,
+        dialect: Dialect {
+            version: Some("2023-06-01".into()),
+            betas: Some("a-beta".into()),
+        },
+    };
+    let came = vertex.stream(asked.clone()).await.expect("a stream");
+    let came: Vec<Bytes> = came.bytes.try_collect().await.expect("events");
+    assert_eq!(came.concat(), events);
+    let counted = vertex.count_tokens(asked).expect("it counts");
+    assert_eq!(counted.await.expect("a count"), r#"{"input_tokens":7}"#);
+
+    let below = "POST /v1/projects/acme-ai/locations/eu/publishers/anthropic/models";
+    let seen = upstream.seen();
+    assert_eq!(
+        seen[0].line,
+        format!("{below}/claude-sonnet-5-5:streamRawPredict HTTP/1.1")
+    );
+    assert_eq!(
+        seen[0].body,
+        r#"{"stream":true,"messages":[],"anthropic_version":"2026-10-21"}"#
+    );
+    assert_eq!(seen[0].header("anthropic-beta"), Some("a-beta"));
+    assert_eq!(
+        seen[1].line,
+        format!("{below}/count-tokens:rawPredict HTTP/1.1")
+    );
+    assert_eq!(seen[1].json()["model"], "claude-sonnet-5-5");
 }
