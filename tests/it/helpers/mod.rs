@@ -1,6 +1,7 @@
 //! What the themes share: the app on port 0, a scripted upstream, orgs, records, and waits that end.
 
 pub mod app;
+pub mod aws;
 pub mod call;
 pub mod clock;
 pub mod drafts;

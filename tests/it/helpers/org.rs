@@ -112,6 +112,13 @@ impl Config {
         self
     }
 
+    /// One provider of these keys in place of all others, asked for `model`.
+    pub fn only(mut self, keys: &str, model: &str) -> Self {
+        self.providers = format!("[[providers]]\nname = \"cloud\"\n{keys}\n");
+        self.targets = vec![format!("{{ provider = \"cloud\", model = \"{model}\" }}")];
+        self
+    }
+
     /// The file.
     pub fn text(&self) -> String {
         let lines = |values: &BTreeMap<String, String>| {

@@ -71,6 +71,19 @@ impl Belay {
         Self::start(command, folder).await
     }
 
+    /// Serves by `config`, with these variables around it.
+    pub async fn serve_among(config: &Config, variables: &[(&str, &str)]) -> Self {
+        let (folder, path) = folder_with(&config.text());
+        let mut command = belay();
+        command.args(["serve", "--config"]).arg(path);
+        command
+            .env("BELAY_LOG", "info")
+            .envs(variables.iter().copied());
+        // No metadata of a machine is asked for, whichever machine runs the test.
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
+        Self::start(command, folder).await
+    }
+
     /// Serves without a config, on free ports.
     pub async fn serve_without_config() -> Self {
         let mut command = belay();

@@ -22,6 +22,8 @@ pub enum Play {
     Held(Gate, Reply),
     /// It answers with this body, to the byte.
     Body(String),
+    /// It answers with bytes of this kind, and ends the connection.
+    Bytes(&'static str, Vec<u8>),
     /// It answers with this status, these headers and this body.
     Status(u16, &'static [(&'static str, &'static str)], &'static str),
     /// It takes the request and never answers.
@@ -227,6 +229,13 @@ async fn converse(mut stream: TcpStream, script: Arc<Script>) {
                 written(200, &[], &reply.body(&asked))
             }
             Play::Body(body) => written(200, &[], &body),
+            Play::Bytes(kind, bytes) => {
+                let head = format!(
+                    "HTTP/1.1 200 Scripted\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n"
+                );
+                let _ = stream.write_all(&[head.as_bytes(), &bytes].concat()).await;
+                return;
+            }
             Play::Status(status, headers, body) => written(status, headers, body),
             Play::Stream(events) => {
                 if pour(&mut stream, &events).await.is_err() || events.cut {
@@ -288,7 +297,9 @@ async fn receive(stream: &mut TcpStream) -> Option<Seen> {
         headers,
         body: String::new(),
     };
-    let length: usize = seen.header("content-length")?.parse().ok()?;
+    // A GET has no body, and says so by saying nothing.
+    let length = seen.header("content-length").unwrap_or("0");
+    let length: usize = length.parse().ok()?;
     while bytes.len() < head + 4 + length {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
