@@ -153,18 +153,23 @@ pub fn of(surface: Surface, model: &str) -> Capabilities {
     )
 }
 
+/// What `surface` calls the version before [`VERSION`] in a body.
+pub fn version_before(surface: Surface) -> &'static str {
+    match surface {
+        Surface::Bedrock => BEDROCK_BEFORE,
+        Surface::Vertex { .. } => VERTEX_BEFORE,
+        Surface::Claude | Surface::Foundry | Surface::Simulator => VERSION,
+    }
+}
+
 /// The version that `model` is asked by at `surface`. A model that nobody has listed is a new one.
 pub fn version(surface: Surface, model: &str) -> &'static str {
     let plain = spelling::plain(model);
     let is_older = BEFORE_4_7.contains(&plain) || plain.starts_with("claude-3");
-    match surface {
-        Surface::Bedrock if is_older => BEDROCK_BEFORE,
-        Surface::Vertex { .. } if is_older => VERTEX_BEFORE,
-        Surface::Claude
-        | Surface::Bedrock
-        | Surface::Vertex { .. }
-        | Surface::Foundry
-        | Surface::Simulator => VERSION,
+    if is_older {
+        version_before(surface)
+    } else {
+        VERSION
     }
 }
 

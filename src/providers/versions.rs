@@ -2,8 +2,9 @@
 //!
 //! # Why
 //! Where the version is a header, the client's own goes on unchanged: it wrote its body for it. Bedrock and Vertex read
-//! it from the body and spell it their own way, so there the model's own version stands, which the config may set: a
-//! client that says `2026-10-21` to a model of that generation finds it there, and `2023-06-01` has no meaning there.
+//! it from the body and spell it their own way: the model's own version stands there, which the config may set, but for
+//! a client of the generation before to a model that takes both. Its body is written for that generation, so it is named
+//! as the cloud spells it; by the newer name what it says of sampling would be refused.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,10 +45,13 @@ impl Versions {
     }
 
     /// For the body's `anthropic_version`.
-    pub fn for_body(&self, model: &ModelId) -> &str {
-        match self.given.get(model) {
-            Some(given) => given,
-            None => capabilities::version(self.surface, model.as_str()),
+    pub fn for_body(&self, outgoing: &Outgoing) -> &str {
+        if let Some(given) = self.given.get(&outgoing.model) {
+            return given;
+        }
+        match outgoing.dialect.version.as_deref() {
+            Some(BEFORE) => capabilities::version_before(self.surface),
+            _ => capabilities::version(self.surface, outgoing.model.as_str()),
         }
     }
 }
@@ -62,13 +66,16 @@ mod tests {
         let versions = Versions::new(Surface::Bedrock, BTreeMap::new());
         let mut asked = outgoing("us.anthropic.claude-sonnet-4-6", "{}");
         assert_eq!(versions.for_header(&asked), "2023-06-01");
-        assert_eq!(versions.for_body(&asked.model), "bedrock-2023-05-31");
+        assert_eq!(versions.for_body(&asked), "bedrock-2023-05-31");
         asked.dialect.version = Some("2026-10-21".into());
         assert_eq!(versions.for_header(&asked), "2026-10-21");
-        assert_eq!(versions.for_body(&asked.model), "bedrock-2023-05-31");
+        assert_eq!(versions.for_body(&asked), "bedrock-2023-05-31");
         let newer = outgoing("us.anthropic.claude-sonnet-5-5", "{}");
         assert_eq!(versions.for_header(&newer), "2026-10-21");
-        assert_eq!(versions.for_body(&newer.model), "2026-10-21");
+        assert_eq!(versions.for_body(&newer), "2026-10-21");
+        let mut older = newer;
+        older.dialect.version = Some("2023-06-01".into());
+        assert_eq!(versions.for_body(&older), "bedrock-2023-05-31");
     }
 
     #[test]
@@ -77,6 +84,6 @@ mod tests {
         let given = BTreeMap::from([(asked.model.clone(), Arc::from("2027-01-01"))]);
         let versions = Versions::new(Surface::Foundry, given);
         assert_eq!(versions.for_header(&asked), "2027-01-01");
-        assert_eq!(versions.for_body(&asked.model), "2027-01-01");
+        assert_eq!(versions.for_body(&asked), "2027-01-01");
     }
 }

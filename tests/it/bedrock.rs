@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay::domain::{ModelId, ProviderName, SystemClock};
 use belay::providers::bedrock::{Api, Bedrock, Settings, SignIn};
 use belay::providers::versions::Versions;
-use belay::providers::{Dialect, Events, Fault, Outgoing, Provider, Surface};
+use belay::providers::{Dialect, Events, Fault, Outgoing, Provider, Reach, Surface};
 use bytes::Bytes;
 use futures_util::StreamExt;
 
@@ -47,7 +47,7 @@ fn outgoing(body: &str) -> Outgoing {
         body: Bytes::copy_from_slice(body.as_bytes()),
         model: ModelId::parse(MODEL).expect("a model"),
         max_tokens: 100,
-        searches: 0,
+        reach: Reach::default(),
         rehearsed: None,
         dialect: Dialect::default(),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use belay::domain::{ModelId, ProviderName, SystemClock};
 use belay::providers::foundry::{Foundry, Settings, SignIn};
 use belay::providers::versions::Versions;
-use belay::providers::{Dialect, Outgoing, Provider, Surface};
+use belay::providers::{Dialect, Outgoing, Provider, Reach, Surface};
 use bytes::Bytes;
 use tempfile::TempDir;
 
@@ -194,7 +194,7 @@ async fn a_clients_body_version_and_betas_go_on_to_the_byte() {
         body: Bytes::from_static(body.as_bytes()),
         model: ModelId::parse("our-deployment").expect("a model"),
         max_tokens: 1_500,
-        searches: 0,
+        reach: Reach::default(),
         rehearsed: None,
         dialect: Dialect {
             version: Some("2023-06-01".into()),

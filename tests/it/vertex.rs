@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use belay::domain::{ModelId, ProviderName};
 use belay::providers::versions::Versions;
 use belay::providers::vertex::{Settings, Vertex};
-use belay::providers::{Dialect, Outgoing, Provider, Surface};
+use belay::providers::{Dialect, Outgoing, Provider, Reach, Surface};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use serde_json::json;
@@ -160,7 +160,7 @@ async fn events_and_counts_have_paths_of_their_own() {
         body: Bytes::from_static(br#"{"model":"default","stream":true,"messages":[]}"#),
         model: ModelId::parse("claude-sonnet-5-5").expect("a model"),
         max_tokens: 100,
-        searches: 0,
+        reach: Reach::default(),
         rehearsed: None,
         dialect: Dialect {
             version: Some("2023-06-01".into()),

@@ -134,7 +134,7 @@ impl Bedrock {
         streaming: bool,
     ) -> Result<reqwest::Response, Error> {
         let url = translate::url(base, &outgoing.model, streaming);
-        let body = translate::body(outgoing, versions.for_body(&outgoing.model))?;
+        let body = translate::body(outgoing, versions.for_body(outgoing))?;
         // Signed is what goes on the wire, so the address is taken as the client will write it.
         let url: Url = url.parse().map_err(|_| Error::from(Fault::Rejected(400)))?;
         let proof = self.prove(url.as_str(), &body).await?;

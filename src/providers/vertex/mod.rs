@@ -59,7 +59,7 @@ impl Vertex {
         operation: Operation,
         outgoing: Outgoing,
     ) -> Result<reqwest::Response, Error> {
-        let version = self.versions.for_body(&outgoing.model);
+        let version = self.versions.for_body(&outgoing);
         let body = translate::body(operation, &outgoing, version)?;
         let credential = self.credentials.header().await?;
         let mut request = self
