@@ -5,6 +5,7 @@
 //! file of its own: its turns and its answer are of another kind.
 
 mod search;
+pub mod texts;
 
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
