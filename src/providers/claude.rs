@@ -4,6 +4,7 @@
 //! version stands) is theirs; the body is the same everywhere. A call that lets the model search the web stands in a
 //! file of its own: its turns and its answer are of another kind.
 
+pub mod said;
 mod search;
 pub mod texts;
 

@@ -14,8 +14,14 @@
 //! What a model thought stays masked: it is signed. A tool's input keeps its links, since the tool is the caller's own
 //! and nobody reads it; whoever shows it should know that a model wrote it.
 
+mod flow;
+mod json_answer;
 mod reply;
 mod request;
+mod sse;
+mod stream;
+mod tag;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -26,6 +32,8 @@ use bytes::Bytes;
 use crate::domain::Privacy;
 use crate::privacy::Vault;
 use crate::salesforce::Fault;
+
+pub use stream::Uncovering;
 
 /// What a Messages call leaves of its body, and the way back.
 ///
@@ -65,6 +73,11 @@ impl Cover {
     /// A whole JSON reply, a message or an error, with the values put back and without foreign links.
     pub fn uncover(&self, reply: &Bytes) -> Bytes {
         reply::uncovered(self, reply)
+    }
+
+    /// Does the same to a stream.
+    pub fn uncover_stream(self) -> Uncovering {
+        Uncovering::new(self)
     }
 }
 

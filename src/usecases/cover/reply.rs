@@ -6,9 +6,10 @@ use std::str;
 use bytes::Bytes;
 
 use super::Cover;
+use super::json_answer::shown;
 use crate::domain::json_text::{Edit, Node, quoted, spliced, unquoted, with_strings};
 use crate::privacy::links;
-use crate::providers::claude::texts::{self, How, Said};
+use crate::providers::claude::said::{self, How, Said};
 
 /// Times that values are put back and links taken out, which is more than an honest answer has a use for.
 const PASSES: usize = 4;
@@ -20,28 +21,26 @@ pub(super) fn uncovered(cover: &Cover, reply: &Bytes) -> Bytes {
     let Ok(root) = Node::read(text) else {
         return reply.clone();
     };
-    match cover.with_said(text, &texts::reply(text, &root)) {
-        Some(uncovered) => Bytes::from(uncovered),
-        None => reply.clone(),
+    let edits = cover.edits(text, &said::reply(text, &root));
+    if edits.is_empty() {
+        return reply.clone();
     }
+    Bytes::from(spliced(text, &edits))
 }
 
 impl Cover {
-    /// `text` with what is `said` in it uncovered; None where nothing changes.
-    pub(super) fn with_said(&self, text: &str, said: &[Said]) -> Option<String> {
-        let edits: Vec<Edit> = said
-            .iter()
-            .filter_map(|said| {
-                let written = &text[said.at.clone()];
-                let uncovered = match said.how {
-                    How::Prose => changed(written, |text| self.prose(text))?,
-                    How::Quote => changed(written, |text| self.vault.restore(text))?,
-                    How::Input => self.input(written)?,
-                };
-                Some((said.at.clone(), uncovered))
-            })
-            .collect();
-        (!edits.is_empty()).then(|| spliced(text, &edits))
+    /// What changes in `text` where what is `said` in it is uncovered.
+    pub(super) fn edits(&self, text: &str, said: &[Said]) -> Vec<Edit> {
+        let uncovered = |said: &Said| {
+            let written = &text[said.at.clone()];
+            let uncovered = match said.how {
+                How::Prose => changed(written, |text| shown(text, self))?,
+                How::Quote => changed(written, |text| self.vault.restore(text))?,
+                How::Input => self.input(written)?,
+            };
+            Some((said.at.clone(), uncovered))
+        };
+        said.iter().filter_map(uncovered).collect()
     }
 
     /// A text that is shown, with the values put back and without foreign links. To put a value back may complete a link,
@@ -72,11 +71,15 @@ impl Cover {
 }
 
 /// The literal of a string as `change` makes it; None where that changes nothing.
-pub(super) fn changed(literal: &str, change: impl Fn(&str) -> String) -> Option<String> {
-    let whole = unquoted(literal);
-    let text = whole.or_else(|| without_halves(literal).map(Cow::Owned))?;
+fn changed(literal: &str, change: impl Fn(&str) -> String) -> Option<String> {
+    let text = said_in(literal)?;
     let instead = change(&text);
     (instead != text).then(|| quoted(&instead))
+}
+
+/// What a string says; half a character in it is none.
+pub(super) fn said_in(literal: &str) -> Option<Cow<'_, str>> {
+    unquoted(literal).or_else(|| without_halves(literal).map(Cow::Owned))
 }
 
 /// What a string says whose escapes hold half a character: `\ud83d` alone.
