@@ -12,6 +12,7 @@ pub mod caller;
 pub mod clock;
 pub mod deadline;
 pub mod field_pattern;
+pub mod json_text;
 pub mod model;
 pub mod money;
 pub mod org;

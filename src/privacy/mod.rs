@@ -24,7 +24,7 @@ mod rules;
 mod screen;
 mod vault;
 
-pub use screen::{Screened, screen, withheld};
+pub use screen::{Passage, Passages, Screened, screen, screen_passages, withheld};
 pub use vault::Vault;
 
 use jiff::civil::Date;

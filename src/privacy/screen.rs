@@ -310,5 +310,9 @@ fn is_id(name: &str, text: &str) -> bool {
         && text.parse::<SalesforceId>().is_ok()
 }
 
+mod texts;
+
+pub use texts::{Passage, Passages, screen_passages};
+
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,9 @@
 
 mod events;
 mod members;
+pub mod said;
 mod search;
+pub mod texts;
 
 pub use events::{Failure, Tap, fault_of};
 pub use members::{Members, NoMembers};

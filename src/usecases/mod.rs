@@ -5,6 +5,7 @@
 
 pub mod answer;
 mod composition;
+pub mod cover;
 pub mod error;
 pub mod forget;
 pub mod parts;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::answer::{Asked, Landed};
 use super::composition::{Composition, Turn, prompt_sha256, sha256};
+use super::cover::Cover;
 use super::error::Error;
 use crate::domain::{Caller, Clock, RequestId, Target, TaskName};
 use crate::engine::dispatch;
@@ -76,9 +77,16 @@ impl Trail {
     }
 
     /// The body of a client's own request is about to be sent.
-    pub fn sends_message(&mut self, body: &[u8]) {
+    pub fn sends_message(&mut self, body: &[u8], cover: Option<&Cover>) {
         if let Some(entry) = &mut self.entry {
-            entry.fields_sent = vec!["messages".to_owned()];
+            match cover {
+                Some(cover) => {
+                    entry.fields_sent = names(cover.sent());
+                    entry.fields_masked = names(cover.masked());
+                    entry.masked_values = cover.masked_fields();
+                }
+                None => entry.fields_sent = vec!["messages".to_owned()],
+            }
             entry.prompt_sha256 = Some(sha256(body));
         }
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::helpers::events::{event, saying};
 use crate::helpers::org::{KEY, MESSAGES_KEY, UPSTREAM_KEY};
 use crate::helpers::reply::COST;
-use crate::helpers::{Answer, Config, Gate, Play, Stream, TestApp, Upstream, within};
+use crate::helpers::{Answer, Config, Gate, Play, Reply, Stream, TestApp, Upstream, within};
 
 fn question() -> Value {
     json!({"model": "default", "max_tokens": 64, "messages": [{"role": "user", "content": "Hello"}]})
@@ -612,4 +612,82 @@ async fn a_failure_leaves_the_key_free() {
     let call = || app.relay(&question()).header("idempotency-key", "once");
     expect_error(&call().send().await, 502, "api_error");
     call().send().await.expect_ok();
+}
+
+const RULES: &str =
+    "mask = [\"Contact.Name\"]\ndrop = [\"*.SSN__c\"]\nlink_hosts = [\"acme.example\"]";
+
+#[tokio::test]
+async fn what_an_org_masks_never_reaches_the_provider_and_comes_back_in_the_answer() {
+    let upstream = Upstream::doing(Play::Answer(Reply::saying(
+        "Write to [EMAIL_1], not to [x](https://evil.example/?d=1).",
+    )))
+    .await;
+    let app = TestApp::new(&Config::to(&upstream).privacy(RULES)).await;
+    let record = json!({"attributes": {"type": "Contact"}, "Name": "Fixture Person", "SSN__c": "078-05-1120", "Email": "box@mail.example"});
+    let mut body = question();
+    body["system"] = json!("The customer is box@mail.example.");
+    body["messages"][0]["content"] = json!(format!("Who is this? {record}"));
+    let answer = app.relay(&body).send().await.expect_ok();
+    assert_eq!(
+        answer["content"][0]["text"],
+        "Write to box@mail.example, not to x."
+    );
+    let sent = &upstream.seen()[0].body;
+    for withheld in ["box@mail", "Fixture", "078-05"] {
+        assert!(!sent.contains(withheld), "{withheld} in {sent}");
+    }
+    assert!(
+        sent.contains("[EMAIL_1]") && sent.contains("[CONTACT_NAME_1]"),
+        "{sent}"
+    );
+}
+
+#[tokio::test]
+async fn a_placeholder_that_is_split_over_events_comes_back_whole() {
+    let words = [
+        "Write to [EM",
+        "AIL",
+        "_1",
+        "] or ",
+        "see https://ev",
+        "il.example/x now",
+    ];
+    let upstream = Upstream::doing(Play::Stream(Stream::of(saying(&words)))).await;
+    let app = TestApp::new(&Config::to(&upstream).privacy(RULES)).await;
+    let mut body = streaming();
+    body["messages"][0]["content"] = json!("I am box@mail.example");
+    let text = app.relay(&body).send().await.text();
+    let said: String = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())
+        .filter_map(|event| Some(event["delta"]["text"].as_str()?.to_owned()))
+        .collect();
+    assert_eq!(said, "Write to box@mail.example or see [link removed] now");
+    assert!(text.ends_with("data: {\"type\":\"message_stop\"}\n\n"));
+    assert!(!upstream.seen()[0].body.contains("box@mail"));
+}
+
+#[tokio::test]
+async fn an_org_with_rules_sends_nothing_that_cannot_be_looked_into() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream).privacy(RULES)).await;
+    let mut body = question();
+    body["messages"][0]["content"] = json!([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}]);
+    let error = expect_error(&app.relay(&body).send().await, 400, "invalid_request_error");
+    let message = error["error"]["message"].as_str().expect("a text");
+    assert!(message.starts_with("/messages/0/content/0"), "{message}");
+    assert_eq!(upstream.count(), 0);
+}
+
+#[tokio::test]
+async fn tokens_are_counted_of_what_would_leave() {
+    let upstream = Upstream::doing(Play::Body("{\"input_tokens\":9}".to_owned())).await;
+    let app = TestApp::new(&Config::to(&upstream).privacy(RULES)).await;
+    let mut body = question();
+    body["messages"][0]["content"] = json!("I am box@mail.example");
+    let call = app.anonymous(Method::POST, "/v1/messages/count_tokens");
+    let answer = call.bearer(MESSAGES_KEY).json(&body).send().await;
+    answer.expect_ok();
+    assert!(!upstream.seen()[0].body.contains("box@mail"));
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Message;
-use super::relay_message::{admitted, told};
+use super::relay_message::{admitted, covered, told};
 use crate::domain::{Caller, Deadline};
 use crate::engine::dispatch::Turn;
 use crate::engine::flight::Patience;
@@ -35,6 +35,7 @@ impl CountTokens {
         by: Deadline,
     ) -> Result<Bytes, Error> {
         let route = admitted(&self.parts, caller, &message)?;
+        let (message, _) = covered(caller, message)?;
         let turn = Turn::new(
             message.request_id.clone(),
             caller.clone(),

@@ -17,12 +17,12 @@ use super::{Message, models};
 use crate::domain::{Caller, Deadline, RequestId, Route, Target};
 use crate::engine::dispatch::{self, Turn};
 use crate::engine::flight::Patience;
-use crate::engine::flow::Flow;
 use crate::engine::idempotency::{Begin, Claim, Scope};
 use crate::engine::limits::Lane;
 use crate::providers::{Fault, claude};
 use crate::telemetry::metrics::CacheResult;
 use crate::usecases::answer::Repeat;
+use crate::usecases::cover::{Cover, Uncovering};
 use crate::usecases::error::A_MOMENT;
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
@@ -85,6 +85,7 @@ struct Passage {
     parts: Arc<Parts>,
     caller: Caller,
     message: Message,
+    cover: Option<Cover>,
     route: Arc<Route>,
     patience: Patience,
     memory: Option<Memory>,
@@ -210,10 +211,19 @@ impl RelayMessage {
             trail.ended(Error::NotCached.code()).await;
             return Err(Error::NotCached);
         }
+        let (message, cover) = match covered(caller, message) {
+            Ok(covered) => covered,
+            Err(error) => {
+                end(claim, &Err(error.clone()));
+                trail.ended(error.code()).await;
+                return Err(error);
+            }
+        };
         let passage = Passage {
             parts: Arc::clone(&self.parts),
             caller: caller.clone(),
             message,
+            cover,
             route,
             patience,
             memory,
@@ -254,6 +264,19 @@ pub fn admitted(parts: &Parts, caller: &Caller, message: &Message) -> Result<Arc
     Ok(route)
 }
 
+/// `message` as it may leave the caller's org, and the way back; none where the org has no rules for it.
+///
+/// # Errors
+/// Where something in it may not leave, and cannot be masked.
+pub fn covered(caller: &Caller, message: Message) -> Result<(Message, Option<Cover>), Error> {
+    let policy = caller.org.privacy.as_ref();
+    let Some(policy) = policy.filter(|policy| policy.messages) else {
+        return Ok((message, None));
+    };
+    let (body, cover) = Cover::of(&message.body(), policy).map_err(Error::Unfit)?;
+    Ok((message.with_body(&body), Some(cover)))
+}
+
 /// What a client is told of a failed dispatch: of its own mistakes in the provider's words, of a limited rate by its name.
 pub fn told(error: dispatch::Error) -> Error {
     let dispatch::Error::Upstream(upstream) = &error else {
@@ -290,22 +313,27 @@ impl Passage {
         let Self {
             parts,
             message,
+            cover,
             route,
             memory,
             claim,
             mut trail,
             ..
         } = self;
-        trail.sends_message(&message.body());
+        trail.sends_message(&message.body(), cover.as_ref());
         let sent = parts.dispatch.send(&mut turn, &route, &message).await;
         let landed = sent.map(|delivery| {
             trail.answered_by(delivery.target);
+            let body = match &cover {
+                Some(cover) => cover.uncover(&delivery.reply.body),
+                None => delivery.reply.body,
+            };
             if let Some(mut memory) = memory {
-                let stop = claude::read(&delivery.reply.body).map(|message| message.stop);
-                memory.add(&delivery.reply.body);
+                let stop = claude::read(&body).map(|message| message.stop);
+                memory.add(&body);
                 memory.keep(&parts, stop, is_stand_in(delivery.target, &route));
             }
-            delivery.reply.body
+            body
         });
         let landed = landed.map_err(told);
         end(claim, &landed);
@@ -321,12 +349,13 @@ impl Passage {
         let Self {
             parts,
             message,
+            cover,
             route,
             mut memory,
             mut trail,
             ..
         } = self;
-        trail.sends_message(&message.body());
+        trail.sends_message(&message.body(), cover.as_ref());
         let begun = parts.dispatch.stream(&mut turn, &route, &message).await;
         let (mut flow, stand_in) = match begun {
             Ok((flow, target)) => {
@@ -352,7 +381,17 @@ impl Passage {
             upstream: turn.upstream,
         };
         let _ = waiter.send(Ok(relayed));
-        let all_read = pass(&mut flow, going, &ended, memory.as_mut()).await;
+        let mut reader = Reader {
+            going: Some(going),
+            uncovering: cover.map(Cover::uncover_stream),
+            memory: memory.as_mut(),
+        };
+        while let Some(events) = flow.next().await {
+            reader.take(events).await;
+        }
+        let all_read = reader.end().await;
+        ended.store(all_read, Ordering::Release);
+        drop(reader);
         let ending = flow.end();
         if let Some(memory) = memory.filter(|_| ending.is_whole) {
             memory.keep(&parts, ending.stop, stand_in);
@@ -393,28 +432,46 @@ fn is_stand_in(target: &Target, route: &Route) -> bool {
     target.simulated && !route.simulated()
 }
 
-/// Hands events on while somebody reads them, and reads on alone where nobody does. Tells whether all were read.
-async fn pass(
-    flow: &mut Flow,
-    going: mpsc::Sender<Bytes>,
-    ended: &AtomicBool,
-    mut memory: Option<&mut Memory>,
-) -> bool {
-    let mut going = Some(going);
-    while let Some(events) = flow.next().await {
-        if let Some(memory) = &mut memory {
+/// Whoever reads a stream, as long as he does.
+struct Reader<'m> {
+    going: Option<mpsc::Sender<Bytes>>,
+    uncovering: Option<Uncovering>,
+    memory: Option<&'m mut Memory>,
+}
+
+impl Reader<'_> {
+    /// Hands `events` on.
+    async fn take(&mut self, events: Bytes) {
+        let events = match &mut self.uncovering {
+            Some(uncovering) => uncovering.feed(&events),
+            None => events,
+        };
+        self.hand(events).await;
+    }
+
+    /// Hands on what was held back, and tells whether everything was read. There is no more to come.
+    async fn end(&mut self) -> bool {
+        if let Some(uncovering) = &mut self.uncovering {
+            let rest = uncovering.finish();
+            self.hand(rest).await;
+        }
+        self.going.is_some()
+    }
+
+    async fn hand(&mut self, events: Bytes) {
+        if events.is_empty() {
+            return;
+        }
+        if let Some(memory) = &mut self.memory {
             memory.add(&events);
         }
-        if let Some(reader) = &going {
-            let sent = tokio::time::timeout(SLOWEST, reader.send(events)).await;
+        if let Some(going) = &self.going {
+            let sent = tokio::time::timeout(SLOWEST, going.send(events)).await;
             if !matches!(sent, Ok(Ok(()))) {
-                going = None;
+                self.going = None;
             }
         }
     }
-    let all_read = going.is_some();
-    ended.store(all_read, Ordering::Release);
-    all_read
 }
 
 impl Events {
