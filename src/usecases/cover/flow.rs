@@ -157,4 +157,4 @@ fn closed(mut text: String, before: Option<char>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,29 +1,39 @@
 //! Tags of HTML in a text that is still being written, read as a browser reads them.
+//!
+//! # Why
+//! What begins like a tag and ends nowhere is none, and then one may have begun inside of it. So all that may be tags are
+//! read at once; of those that have come to the same point one is enough, which keeps them few.
 
 /// A longer tag is none. More than `privacy::links` reads, since placeholders in it may become shorter.
 const TAG_BYTES: usize = 4_096;
 
-/// Knows whether the text is inside of a tag, or of an `a`.
+/// Knows whether the text may be inside of a tag, or stands between an `a` and its end.
 #[derive(Default)]
 pub(super) struct TagWatch {
-    state: State,
-    /// Where the tag's `<` stands.
-    start: usize,
-    name: String,
-    closes: bool,
-    bytes: usize,
+    /// What may be a tag, the first first.
+    tags: Vec<Tag>,
     /// Tags called `a` that are open.
     anchors: u32,
 }
 
-#[derive(Default, Clone, Copy, PartialEq, Eq)]
+/// What may be a tag.
+struct Tag {
+    /// Where its `<` stands.
+    start: usize,
+    bytes: usize,
+    state: State,
+    closes: bool,
+    /// Whether its name is `a` so far, and whether it may be the scheme of an address in angles.
+    is_anchor: bool,
+    has_colon: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    #[default]
-    Outside,
     /// Behind `<`, or behind `</`.
     Opened,
     Name,
-    /// Behind a name that may be the scheme of an address in angles.
+    /// Behind a name with a colon and a slash.
     Scheme,
     Between,
     Attribute,
@@ -31,12 +41,16 @@ enum State {
     BeforeValue,
     Quoted(char),
     Unquoted,
+    /// Behind its `>`.
+    Complete,
+    /// It is none.
+    None,
 }
 
 impl TagWatch {
     /// Whether no tag is open.
     pub(super) fn is_closed(&self) -> bool {
-        self.state == State::Outside
+        self.tags.is_empty()
     }
 
     /// Whether the text stands between an `a` and its end.
@@ -44,107 +58,123 @@ impl TagWatch {
         self.anchors > 0
     }
 
-    /// Where the open tag began.
-    pub(super) fn opening(&self) -> Option<usize> {
-        (!self.is_closed()).then_some(self.start)
+    /// Where all that may be an open tag began.
+    pub(super) fn openings(&self) -> impl Iterator<Item = usize> {
+        self.tags.iter().map(|tag| tag.start)
     }
 
     /// The text begins `gone` bytes later now.
     pub(super) fn part(&mut self, gone: usize) {
-        self.start = self.start.saturating_sub(gone);
-    }
-
-    /// Reads `c`, which stands at `at` of `text`.
-    pub(super) fn step(&mut self, text: &str, at: usize, c: char) {
-        self.read(at, c);
-        while !self.is_closed() && self.bytes > TAG_BYTES {
-            // No tag, so one may have begun inside of what was taken for it.
-            let from = self.start + 1;
-            self.state = State::Outside;
-            for (offset, c) in text[from..at + c.len_utf8()].char_indices() {
-                self.read(from + offset, c);
-            }
+        for tag in &mut self.tags {
+            tag.start -= gone;
         }
     }
 
-    fn read(&mut self, at: usize, c: char) {
+    /// Reads `c`, which stands at `at` of the text.
+    pub(super) fn step(&mut self, at: usize, c: char) {
+        for tag in &mut self.tags {
+            tag.state = tag.read(c);
+        }
+        if let Some(first) = self.tags.first()
+            && first.state == State::Complete
+        {
+            match (first.is_anchor, first.closes) {
+                (true, false) => self.anchors += 1,
+                (true, true) => self.anchors = self.anchors.saturating_sub(1),
+                (false, _) => {}
+            }
+            // Whatever seemed to begin inside of it did not.
+            self.tags.clear();
+        }
+        let may_be = |tag: &Tag| {
+            !matches!(tag.state, State::Complete | State::None) && tag.bytes <= TAG_BYTES
+        };
+        self.tags.retain(may_be);
+        for nth in (1..self.tags.len()).rev() {
+            let (before, from) = self.tags.split_at(nth);
+            // The later one is read for longer.
+            if let Some(same) = before.iter().rposition(|tag| tag.is_like(&from[0])) {
+                self.tags.remove(same);
+                break;
+            }
+        }
+        if c == '<' {
+            self.tags.push(Tag {
+                start: at,
+                bytes: 1,
+                state: State::Opened,
+                closes: false,
+                is_anchor: false,
+                has_colon: false,
+            });
+        }
+    }
+}
+
+impl Tag {
+    /// Whether it goes on as `other` does.
+    fn is_like(&self, other: &Self) -> bool {
+        self.state == other.state
+            && self.has_colon == other.has_colon
+            && self.state != State::Opened
+    }
+
+    fn read(&mut self, c: char) -> State {
         self.bytes += c.len_utf8();
         let is_space = c.is_ascii_whitespace();
-        self.state = match self.state {
-            State::Outside => self.opened(at, c),
+        match self.state {
             State::Opened => match c {
                 '/' if !self.closes => {
                     self.closes = true;
                     State::Opened
                 }
                 c if c.is_ascii_alphabetic() => {
-                    self.name.push(c);
+                    self.is_anchor = c.eq_ignore_ascii_case(&'a');
                     State::Name
                 }
-                _ => self.opened(at, c),
+                _ => State::None,
             },
             State::Name => match c {
-                '/' if self.name.contains(':') => State::Scheme,
-                c if is_space || matches!(c, '/' | '>') => self.between(c),
+                '/' if self.has_colon => State::Scheme,
+                c if is_space || matches!(c, '/' | '>') => between(c),
                 c => {
-                    self.name.push(c);
+                    self.is_anchor = false;
+                    self.has_colon |= c == ':';
                     State::Name
                 }
             },
-            State::Scheme if c == '/' => State::Outside,
-            State::Scheme | State::Between => self.between(c),
+            State::Scheme if c == '/' => State::None,
+            State::Scheme | State::Between => between(c),
             State::Attribute => match c {
                 '=' => State::BeforeValue,
+                '/' | '>' => between(c),
                 _ if is_space => State::BehindAttribute,
-                '/' | '>' => self.between(c),
                 _ => State::Attribute,
             },
             State::BehindAttribute => match c {
                 '=' => State::BeforeValue,
                 _ if is_space => State::BehindAttribute,
-                c => self.between(c),
+                c => between(c),
             },
             State::BeforeValue => match c {
                 '"' | '\'' => State::Quoted(c),
-                '>' => self.between(c),
+                '>' => between(c),
                 _ if is_space => State::BeforeValue,
                 _ => State::Unquoted,
             },
             State::Quoted(quote) if c == quote => State::Between,
-            State::Quoted(quote) => State::Quoted(quote),
-            State::Unquoted if is_space || c == '>' => self.between(c),
-            State::Unquoted => State::Unquoted,
-        };
+            State::Unquoted if is_space || c == '>' => between(c),
+            state => state,
+        }
     }
+}
 
-    /// Outside of any tag.
-    fn opened(&mut self, at: usize, c: char) -> State {
-        if c != '<' {
-            return State::Outside;
-        }
-        self.start = at;
-        self.bytes = 1;
-        self.name.clear();
-        self.closes = false;
-        State::Opened
-    }
-
-    /// Between the attributes of a tag.
-    fn between(&mut self, c: char) -> State {
-        if c == '>' {
-            if self.name.eq_ignore_ascii_case("a") {
-                self.anchors = if self.closes {
-                    self.anchors.saturating_sub(1)
-                } else {
-                    self.anchors + 1
-                };
-            }
-            return State::Outside;
-        }
-        if c == '/' || c.is_ascii_whitespace() {
-            State::Between
-        } else {
-            State::Attribute
-        }
+/// Between the attributes of a tag.
+fn between(c: char) -> State {
+    match c {
+        '>' => State::Complete,
+        '/' => State::Between,
+        c if c.is_ascii_whitespace() => State::Between,
+        _ => State::Attribute,
     }
 }

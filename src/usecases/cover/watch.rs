@@ -6,6 +6,7 @@
 //! as in the whole. Where it is not sure that something is closed it counts as open: that costs the reader a moment.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::tag::TagWatch;
 use crate::salesforce::clean;
@@ -79,7 +80,7 @@ impl Watch {
     pub(super) fn read(&mut self, text: &str) {
         let from = self.at;
         for (offset, c) in text[from..].char_indices() {
-            self.step(text, from + offset, c);
+            self.step(from + offset, c);
         }
         self.at = text.len();
     }
@@ -105,13 +106,13 @@ impl Watch {
     }
 
     /// Where the characters stand that opened what is open.
-    pub(super) fn openings(&self) -> Vec<usize> {
+    pub(super) fn openings(&self) -> BTreeSet<usize> {
         let brackets = self.brackets.iter().map(|(at, _)| *at);
         brackets
             .chain(self.closed.map(|(at, _)| at))
             .chain(self.link.as_ref().map(|link| link.at))
             .chain(self.definition.as_ref().map(|definition| definition.at))
-            .chain(self.tags.opening())
+            .chain(self.tags.openings())
             .collect()
     }
 
@@ -133,7 +134,7 @@ impl Watch {
         self.tags.part(gone);
     }
 
-    fn step(&mut self, text: &str, at: usize, c: char) {
+    fn step(&mut self, at: usize, c: char) {
         let end = at + c.len_utf8();
         let seen = match c {
             '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
@@ -143,7 +144,7 @@ impl Watch {
             }
             _ => c,
         };
-        self.tags.step(text, at, seen);
+        self.tags.step(at, seen);
         self.placeholder(seen);
         self.link_or_bracket(at, seen);
         self.define(seen);

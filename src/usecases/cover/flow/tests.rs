@@ -45,6 +45,13 @@ fn by_char(text: &str) -> Vec<&str> {
     text.split_inclusive(|_: char| true).collect()
 }
 
+/// Whether a line of `text` may be read as one that explains a label, and so goes as a whole where it is seen as a whole:
+/// also `[link removed]:` looks like one.
+pub(in super::super) fn may_explain(text: &str, cover: &Cover) -> bool {
+    let nowhere = format!("x {}", text.replace(['\n', '\r'], "\nx "));
+    text.contains("]:") || cover.prose(&nowhere).contains("]:")
+}
+
 #[test]
 fn plain_words_go_on_at_once() {
     let cover = cover();
@@ -144,6 +151,7 @@ fn what_stays_open_for_too_long_goes_on_and_can_no_longer_be_closed() {
         ("[x](", "https\\://evil.example) "),
         ("[x](<", "https\\://evil.example>) "),
         ("<a title='", "' href='h\nttps:evil.example'>x</a> "),
+        ("<x ", "<a href='h\nttps:evil.example'>x</a> "),
         ("[CONTACT_NAME_2]", "alert(1)>) "),
         ("[d ", "]: https\\://evil.example\n"),
     ] {
@@ -158,6 +166,12 @@ fn what_stays_open_for_too_long_goes_on_and_can_no_longer_be_closed() {
     let mut flow = Flow::default();
     let shown = flow.push(&format!("[{filler}"), &cover);
     assert!(shown.len() + HELD_BYTES >= filler.len());
+}
+
+#[test]
+fn what_begins_like_tags_without_end_costs_little() {
+    let text = "<a <b x='".repeat(8_000);
+    assert_eq!(in_pieces([text.as_str()], &cover()).len(), text.len());
 }
 
 #[test]
@@ -197,8 +211,7 @@ proptest! {
         // What is shown is nothing that the rule for whole texts would change.
         prop_assert_eq!(&cover.prose(&by_pieces), &by_pieces);
         prop_assert_eq!(&cover.prose(&by_chars), &by_chars);
-        // A label that is explained goes with its line where that is seen in one; `[link removed]:` looks like one.
-        if [&text, &by_pieces, &by_chars].iter().all(|text| !text.contains("]:")) {
+        if !may_explain(&text, &cover) {
             prop_assert_eq!(&by_pieces, &shown(&text, &cover));
             prop_assert_eq!(&by_chars, &by_pieces);
         }
