@@ -239,12 +239,17 @@ mod tests {
             .with_file("odd.json", "{\"type\": \"hunter2\"}")
     }
 
-    /// The example with a provider of these keys, read.
-    fn kind(keys: &str) -> Result<Kind, Vec<String>> {
-        let config = Scripted::EXAMPLE.replace(
+    /// The example with a provider of these keys.
+    fn with(keys: &str) -> String {
+        Scripted::EXAMPLE.replace(
             "[models.default]",
             &format!("[[providers]]\nname = \"cloud\"\n{keys}\n[models.default]"),
-        );
+        )
+    }
+
+    /// The provider of these keys.
+    fn kind(keys: &str) -> Result<Kind, Vec<String>> {
+        let config = with(keys);
         let page = |settings: &super::super::Settings| {
             let page = describe(settings);
             assert!(!page.contains("hunter2"), "{page}");
@@ -253,6 +258,37 @@ mod tests {
             .inspect(page)
             .map(|settings| settings.providers[2].kind.clone())
             .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_reader_of_the_config_is_told_how_each_signs_in() {
+        for (keys, told) in [
+            (
+                "kind = \"bedrock\"\nregion = \"us-east-1\"",
+                "bedrock in us-east-1 at https://bedrock-runtime.us-east-1.amazonaws.com, by InvokeModel, signed with the credentials of the AWS default chain; 200 calls at once",
+            ),
+            (
+                "kind = \"bedrock\"\nregion = \"us-east-1\"\nbearer = \"env:CLOUD_KEY\"\napi = \"messages\"",
+                "by the Messages API, Bedrock API key [redacted];",
+            ),
+            (
+                "kind = \"vertex\"\nproject = \"acme-ai\"\nregion = \"global\"",
+                "vertex in global at https://aiplatform.googleapis.com/v1, project acme-ai, Google's default credentials;",
+            ),
+            (
+                "kind = \"foundry\"\nresource = \"acme-ai\"\napi_key = \"env:CLOUD_KEY\"",
+                "foundry at https://acme-ai.services.ai.azure.com/anthropic, key [redacted];",
+            ),
+            (
+                "kind = \"foundry\"\nresource = \"acme-ai\"\nentra = { tenant_id = \"t-1\", client_id = \"c-1\", client_secret = \"env:CLOUD_KEY\" }",
+                "Entra application c-1 of t-1, secret [redacted];",
+            ),
+        ] {
+            let config = with(keys);
+            let settings = read(&config, &around()).expect("a good config");
+            let page = describe(&settings);
+            assert!(page.contains(told), "{told} in {page}");
+        }
     }
 
     fn mistake(keys: &str) -> String {

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::messages::Messages;
-use super::provider::{Error, Events, Outgoing, Provider, Reply};
+use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
 use super::versions::Versions;
 use super::wire;
 use crate::domain::ProviderName;
@@ -17,7 +17,7 @@ use crate::domain::ProviderName;
 pub struct Anthropic {
     name: ProviderName,
     messages: Messages,
-    credential: HeaderMap,
+    credential: Result<HeaderMap, Fault>,
 }
 
 impl Anthropic {
@@ -44,15 +44,14 @@ impl Provider for Anthropic {
     }
 
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
-        self.messages.ask(request, self.credential.clone()).boxed()
+        async move { self.messages.ask(request, self.credential.clone()?).await }.boxed()
     }
 
     fn stream(&self, request: Outgoing) -> BoxFuture<'_, Result<Events, Error>> {
-        self.messages.open(request, self.credential.clone()).boxed()
+        async move { self.messages.open(request, self.credential.clone()?).await }.boxed()
     }
 
     fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
-        let credential = self.credential.clone();
-        Some(self.messages.count(request, credential).boxed())
+        Some(async move { self.messages.count(request, self.credential.clone()?).await }.boxed())
     }
 }

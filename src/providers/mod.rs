@@ -7,7 +7,12 @@
 //! # Why
 //! Providers are held as `Arc<dyn Provider>`: beside a network call a virtual call costs nothing, and the one `match`
 //! over their kinds stands in [`registry`]. No cloud SDK is used: each owns its HTTP client and its retries, and
-//! retries are ours, because they must fit the caller's deadline.
+//! retries are ours, because they must fit the caller's deadline. What is hard to get right is taken from the clouds'
+//! own libraries: credentials and signatures of AWS, tokens of Google. They are made when a call first needs them, so
+//! that building stays at once and a config that is only checked asks nobody for anything.
+//!
+//! Whoever cannot prove who we are sends nothing: that is a fault of the target ([`Fault::NoCredentials`]), so the next
+//! target is asked, and the log says what was missing.
 
 pub mod anthropic;
 pub mod bedrock;

@@ -133,10 +133,12 @@ pub fn unsendable(why: &claude::NoMembers) -> Error {
 /// Sends `request` and yields the head of its answer.
 ///
 /// # Errors
-/// [`Fault::Unreachable`] where nothing was sent, [`Fault::Cut`] where the connection ended before the head.
+/// [`Fault::Rejected`] where it cannot be written, [`Fault::Unreachable`] where nothing was sent, [`Fault::Cut`] where the connection ended before the head.
 pub async fn head(request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
     request.send().await.map_err(|error| {
-        let fault = if error.is_connect() {
+        let fault = if error.is_builder() {
+            Fault::Rejected(400)
+        } else if error.is_connect() {
             Fault::Unreachable
         } else {
             Fault::Cut
@@ -170,15 +172,15 @@ pub fn upstream_id(headers: &HeaderMap) -> Option<String> {
 
 /// A header that carries a credential, marked so that nothing prints it.
 ///
-/// Empty where the secret cannot stand in a header, which the config has refused before: a request without it is refused
-/// by the provider, and names nothing.
-pub fn credential(name: &'static str, secret: &str) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Ok(mut value) = HeaderValue::from_str(secret) {
-        value.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), value);
-    }
-    headers
+/// # Errors
+/// [`Fault::NoCredentials`] where the secret cannot stand in a header: nothing is sent without it.
+pub fn credential(name: &'static str, secret: &str) -> Result<HeaderMap, Fault> {
+    let mut value = HeaderValue::from_str(secret).map_err(|_| Fault::NoCredentials)?;
+    value.set_sensitive(true);
+    Ok(HeaderMap::from_iter([(
+        HeaderName::from_static(name),
+        value,
+    )]))
 }
 
 /// The answer, where its head is a 200; else what `refused` makes of it.

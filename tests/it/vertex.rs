@@ -106,7 +106,12 @@ async fn a_workload_identity_is_exchanged_for_a_token() {
 #[tokio::test]
 async fn without_a_token_nothing_is_sent_and_the_log_says_why() {
     let upstream = Upstream::good().await;
-    let giver = Upstream::doing(Play::Status(400, &[], r#"{"error":"invalid_grant"}"#)).await;
+    let giver = Upstream::doing(Play::Status(
+        400,
+        &[],
+        r#"{"error":"invalid_grant","error_description":"made-up-refresh is wrong"}"#,
+    ))
+    .await;
     let (belay, _folder) = serve(&upstream, &user(&giver), "claude-sonnet-5-5").await;
     let answer = belay.brief(&opportunity()).send().await;
     answer.expect_problem(502, "upstream-failed");
@@ -118,7 +123,7 @@ async fn without_a_token_nothing_is_sent_and_the_log_says_why() {
         "{log}"
     );
     assert!(
-        log.contains("Google: ") && !log.contains("made-up"),
+        log.contains("invalid_grant") && !log.contains("made-up"),
         "{log}"
     );
 }

@@ -50,7 +50,7 @@ enum Proof {
         credentials: Box<Credentials>,
     },
     /// By a key that goes along.
-    Bearer(HeaderMap),
+    Bearer(Result<HeaderMap, Fault>),
 }
 
 enum Spoken {
@@ -114,7 +114,7 @@ impl Bedrock {
     /// The headers that let `body` in at `url`.
     async fn prove(&self, url: &str, body: &[u8]) -> Result<HeaderMap, Error> {
         match &self.proof {
-            Proof::Bearer(headers) => Ok(headers.clone()),
+            Proof::Bearer(headers) => Ok(headers.clone()?),
             Proof::Signature {
                 region,
                 credentials,

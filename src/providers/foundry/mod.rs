@@ -17,7 +17,7 @@ use http::HeaderMap;
 use self::entra::Tokens;
 pub use self::settings::{Entra, Identity, Settings, SignIn};
 use super::messages::Messages;
-use super::provider::{Error, Events, Outgoing, Provider, Reply};
+use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
 use super::versions::Versions;
 use super::wire;
 use crate::domain::{Clock, ProviderName};
@@ -32,7 +32,7 @@ pub struct Foundry {
 /// How a request proves who sends it.
 enum Proof {
     /// By a key. `x-api-key` alone: the gateways that know only `api-key` are not Foundry's.
-    Key(HeaderMap),
+    Key(Result<HeaderMap, Fault>),
     /// By a token of Entra.
     Tokens(Tokens),
 }
@@ -63,11 +63,11 @@ impl Foundry {
 
     async fn prove(&self) -> Result<HeaderMap, Error> {
         match &self.proof {
-            Proof::Key(headers) => Ok(headers.clone()),
+            Proof::Key(headers) => Ok(headers.clone()?),
             Proof::Tokens(tokens) => {
                 let token = tokens.get().await?;
                 let bearer = format!("Bearer {}", token.expose());
-                Ok(wire::credential("authorization", &bearer))
+                Ok(wire::credential("authorization", &bearer)?)
             }
         }
     }

@@ -60,10 +60,8 @@ impl Credentials {
     pub async fn header(&self) -> Result<HeaderMap, Error> {
         let token = self.token().await;
         let token = token.map_err(|trouble| trouble.told(&self.provider))?;
-        Ok(wire::credential(
-            "authorization",
-            &format!("Bearer {token}"),
-        ))
+        let bearer = format!("Bearer {token}");
+        Ok(wire::credential("authorization", &bearer)?)
     }
 
     async fn token(&self) -> Result<String, Trouble> {
@@ -134,9 +132,18 @@ fn build(file: Option<&Secret>) -> Result<AccessTokenCredentials, Trouble> {
     built.map_err(|error| trouble(&error))
 }
 
+/// What the library says, less the body of an answer that it repeats: only the code of an OAuth error stays of that.
 fn trouble(error: &dyn std::error::Error) -> Trouble {
     let Trouble(told) = Trouble::of(error);
-    Trouble(format!("Google: {told}"))
+    let Some((before, rest)) = told.split_once(", body=<") else {
+        return Trouble(format!("Google: {told}"));
+    };
+    let (body, behind) = rest.rsplit_once('>').unwrap_or((rest, ""));
+    let body: Option<Value> = serde_json::from_str(body).ok();
+    let code = body.as_ref().and_then(|body| body["error"].as_str());
+    let plain = |code: &&str| code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let code = code.filter(plain).unwrap_or("no OAuth error");
+    Trouble(format!("Google: {before}, {code}{behind}"))
 }
 
 #[cfg(test)]
