@@ -28,7 +28,8 @@ use crate::privacy;
 use crate::providers;
 use crate::telemetry::{Audit, Metrics};
 use crate::usecases::{
-    CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayMessage, RunBulk,
+    RunTask,
 };
 
 /// The gateway, built and not yet started.
@@ -126,6 +127,7 @@ impl App {
             preview_task: PreviewTask::new(Arc::clone(&parts)),
             run_task,
             relay_message: RelayMessage::new(Arc::clone(&parts)),
+            complete_chat: CompleteChat::new(Arc::clone(&parts)),
             count_tokens: CountTokens::new(parts),
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, cache, docs, health, messages, tasks, whoami};
+use super::routes::{admin, cache, chat, docs, health, messages, tasks, whoami};
 use super::settings::Settings;
 use super::validate::BodySchemas;
 use crate::domain::TaskName;
@@ -20,7 +20,7 @@ use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::usecases::{
-    CountTokens, Forget, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
 };
 
 /// What handlers may take: the use cases, and who may call.
@@ -36,6 +36,8 @@ pub struct HttpState {
     pub relay_message: RelayMessage,
     /// Counts the tokens of one.
     pub count_tokens: CountTokens,
+    /// Completes a chat.
+    pub complete_chat: CompleteChat,
     /// Forgets cached answers.
     pub forget: Forget,
     /// Tells what is left of the limits.
@@ -89,6 +91,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(messages::count_tokens))
         .routes(routes!(messages::list))
         .routes(routes!(messages::retrieve))
+        .routes(routes!(chat::complete))
         .routes(routes!(whoami::whoami))
         .routes(routes!(cache::forget))
         .routes(routes!(health::healthz))
@@ -130,7 +133,7 @@ async fn nowhere(uri: Uri) -> Problem {
     Problem::new(
         Code::NotFound,
         format!(
-            "there is no {path}; the tasks are {tasks}, each with /bulk, and the Claude API begins at /v1"
+            "there is no {path}; the tasks are {tasks}, each with /bulk, the Claude API begins at /v1, and OpenAI's form is /chat/completions"
         ),
     )
 }

@@ -18,6 +18,7 @@ use crate::tasks::violation;
 /// What bodies are checked against.
 pub struct BodySchemas {
     tasks: BTreeMap<TaskName, BodySchema>,
+    chat: BodySchema,
 }
 
 /// The compiled schema of one kind of body.
@@ -43,6 +44,8 @@ const FORMS: [(&str, &str); 3] = [
     ),
 ];
 
+/// The schema of a chat.
+const CHAT: &str = "ChatRequest";
 /// As many faults as one problem names.
 const FAULTS: usize = 50;
 
@@ -52,6 +55,7 @@ impl BodySchemas {
         let schema = |task| BodySchema::of(document, &request_name(task));
         Self {
             tasks: TaskName::ALL.map(|task| (task, schema(task))).into(),
+            chat: BodySchema::of(document, CHAT),
         }
     }
 
@@ -61,6 +65,11 @@ impl BodySchemas {
     /// Never: there is one for every task.
     pub fn task(&self, task: TaskName) -> &BodySchema {
         self.tasks.get(&task).expect("there is one for every task")
+    }
+
+    /// What a chat is checked against.
+    pub fn chat(&self) -> &BodySchema {
+        &self.chat
     }
 }
 

@@ -2,14 +2,17 @@
 //!
 //! Pure, so that golden files test it without a network. What differs between providers (paths, credentials, where the
 //! version stands) is theirs; the body is the same everywhere. A call that lets the model search the web stands in a
-//! file of its own: its turns and its answer are of another kind. So does changing single members of a body that is not ours.
+//! file of its own: its turns and its answer are of another kind. So do a chat, whose text is all its answer, and changing
+//! single members of a body that is not ours.
 
+mod chat;
 mod events;
 mod members;
 pub mod said;
 mod search;
 pub mod texts;
 
+pub use chat::{ChatAsk, ChatReply, Fit, chat_body, fitted, read_chat};
 pub use events::{Failure, Tap, fault_of};
 pub use members::{Members, NoMembers};
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
@@ -125,14 +128,7 @@ const TOOL: &str = "give_answer";
 /// Sampling parameters are never set: since `2026-10-21` they are refused even at their defaults.
 pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
     let max_tokens = room(ask.answer_tokens, ask.effort, target);
-    let messages: Vec<Value> = ask
-        .turns
-        .iter()
-        .map(|turn| match turn {
-            Turn::User(text) => json!({"role": "user", "content": text}),
-            Turn::Assistant(text) => json!({"role": "assistant", "content": text}),
-        })
-        .collect();
+    let messages: Vec<Value> = ask.turns.iter().map(Turn::on_the_wire).collect();
     let mut body = json!({
         "model": target.model.as_str(),
         "max_tokens": max_tokens,
@@ -170,6 +166,15 @@ pub fn body(ask: &Ask<'_>, target: &Target) -> (Bytes, u32) {
         ]);
     }
     (Bytes::from(body.to_string()), max_tokens)
+}
+
+impl Turn {
+    fn on_the_wire(&self) -> Value {
+        match self {
+            Self::User(text) => json!({"role": "user", "content": text}),
+            Self::Assistant(text) => json!({"role": "assistant", "content": text}),
+        }
+    }
 }
 
 /// The answer's room, with room for thinking on top where the model cannot do without.

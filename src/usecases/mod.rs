@@ -4,6 +4,7 @@
 //! of the hot path a line a step; how each step works stands in the rooms below.
 
 pub mod answer;
+pub mod complete_chat;
 mod composition;
 pub mod cover;
 pub mod error;
@@ -20,6 +21,7 @@ mod verdict;
 mod web_search;
 
 pub use answer::{Answer, Asked, Told, Via};
+pub use complete_chat::CompleteChat;
 pub use error::Error;
 pub use forget::Forget;
 pub use parts::Parts;

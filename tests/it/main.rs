@@ -14,6 +14,8 @@ mod budget;
 mod bulk;
 mod cache;
 mod canaries;
+mod chat;
+mod chat_faults;
 mod commands;
 mod deadlines;
 mod foundry;

@@ -11,6 +11,9 @@ use crate::helpers::{Config, TestApp, Upstream, case, opportunity};
 const COMMITTED: &str = include_str!("../../openapi/openapi.json");
 const COMMITTED_FOR_SALESFORCE: &str = include_str!("../../openapi/openapi-salesforce.json");
 
+/// Schemas whose members OpenAI has named: Apex reads them with a parser, and no class of ours mirrors them. The document
+/// for Salesforce has none of them.
+const NAMED_BY_OPENAI: [&str; 1] = ["ChatCompletion"];
 /// Every code of the contract with its status.
 const CODES: [(&str, u16); 26] = [
     ("invalid-request", 400),
@@ -132,8 +135,10 @@ fn no_member_is_a_word_of_apex_or_looks_like_a_custom_field() {
             .as_object()
             .expect("schemas");
         let mut members = BTreeSet::new();
-        for schema in schemas.values() {
-            collect(schema, &mut members);
+        for (name, schema) in schemas {
+            if !NAMED_BY_OPENAI.contains(&name.as_str()) {
+                collect(schema, &mut members);
+            }
         }
         assert!(members.len() > 40, "{members:?}");
         for name in &members {
@@ -252,6 +257,20 @@ fn a_flow_must_give_notes_and_is_told_of_nothing_that_it_cannot_send() {
         assert!(story.contains("`record_json` or `facts`"), "{story}");
         assert!(!story.contains("`record`"), "{story}");
     }
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_and_the_chat_is_no_flow_action() {
+    let document = document();
+    let mut names = BTreeSet::new();
+    for item in document["paths"].as_object().expect("paths").values() {
+        for operation in item.as_object().expect("operations").values() {
+            let name = operation["operationId"].as_str().expect("a name");
+            assert!(names.insert(name), "{name} twice");
+        }
+    }
+    let for_salesforce: Value = serde_json::from_str(COMMITTED_FOR_SALESFORCE).expect("JSON");
+    assert!(for_salesforce["paths"].get("/chat/completions").is_none());
 }
 
 #[test]

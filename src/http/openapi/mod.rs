@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 use utoipa::OpenApi;
 
-use super::problem::{Code, WireClaudeError, WireProblem};
+use super::problem::{Code, WireChatError, WireClaudeError, WireProblem};
 use super::routes::preview::TaskPreview;
 use crate::domain::TaskName;
 use crate::tasks::{self, AccountResearchOptions, CallNotesOptions, EmailDraftOptions};
@@ -40,6 +40,7 @@ pub struct Documents {
     components(schemas(
         WireProblem,
         WireClaudeError,
+        WireChatError,
         Code,
         TaskPreview,
         EmailDraftOptions,
@@ -49,6 +50,7 @@ pub struct Documents {
     tags(
         (name = "tasks", description = "Typed answers about Salesforce records"),
         (name = "messages", description = "The Claude API, as a drop-in"),
+        (name = "chat", description = "Salesforce's LLM Open Connector: a model of one's own for Prompt Builder and Agentforce"),
         (name = "identity", description = "Who is calling, and whether the gateway is there"),
         (name = "cache", description = "What is remembered of records"),
     )
@@ -169,6 +171,13 @@ fn add_problems(path: &str, operation: &mut Value) {
         operation["responses"]["default"] = json!({
             "description": "An error in Claude's form; its status is that of its type",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ClaudeError"}}},
+        });
+        return;
+    }
+    if path == "/chat/completions" {
+        operation["responses"]["default"] = json!({
+            "description": "An error in OpenAI's form",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ChatError"}}},
         });
         return;
     }

@@ -22,10 +22,14 @@ impl Problem {
                 "/model",
                 &format!("{named} is no model of {org}; it has {known}"),
             ),
-            Error::NoSuchModel { named, known } => Self::new(
-                Code::NotFound,
-                format!("model: {named} is no model of {org}; it has {known}"),
-            ),
+            Error::NoSuchModel { named, known } => {
+                let detail = format!("{named} is no model of {org}; it has {known}");
+                Self {
+                    code: Code::NotFound,
+                    detail: format!("model: {detail}").into(),
+                    ..Self::invalid_at("/model", &detail)
+                }
+            }
             Error::Unfit(fault) => Self::invalid(vec![fault.clone()]),
             Error::Rejected { status, said } => {
                 let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_REQUEST);

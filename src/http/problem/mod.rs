@@ -6,8 +6,10 @@
 //! value, a secret or an upstream's words; the chain of sources goes to the log.
 
 mod about;
+mod openai;
 mod tongue;
 
+pub use openai::WireChatError;
 pub use tongue::{Tongue, WireClaudeError};
 
 use std::borrow::Cow;

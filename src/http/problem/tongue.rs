@@ -83,7 +83,7 @@ impl Problem {
         if let Some(value) = self.retry_after_header() {
             headers.insert(RETRY_AFTER, value);
         }
-        if tongue == Tongue::Claude && self.is_given_up() {
+        if matches!(tongue, Tongue::Claude | Tongue::OpenAi) && self.is_given_up() {
             let name = HeaderName::from_static("x-should-retry");
             headers.insert(name, HeaderValue::from_static("false"));
         }
@@ -127,7 +127,7 @@ impl Problem {
         }
     }
 
-    fn said_status(&self) -> StatusCode {
+    pub(super) fn said_status(&self) -> StatusCode {
         let said = self.said.as_deref().map(|(status, _)| *status);
         said.unwrap_or(self.code.status())
     }
@@ -161,14 +161,6 @@ impl Problem {
             Some((_, said)) => (said.kind.as_str(), said.message.as_str()),
             None => (self.type_of_claude(), &*self.detail),
         }
-    }
-
-    fn as_openai(&self) -> serde_json::Value {
-        let (kind, message) = self.in_words();
-        let param = self.errors.first().map(|fault| fault.pointer.as_str());
-        serde_json::json!({
-            "error": {"message": message, "type": kind, "param": param, "code": self.code.as_str()},
-        })
     }
 
     /// Whole seconds, rounded up, on every 429, 503 and 504 (RFC 9110, 10.2.3, knows no fractions).

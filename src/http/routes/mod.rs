@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod cache;
+pub mod chat;
 pub mod docs;
 pub mod health;
 pub mod messages;

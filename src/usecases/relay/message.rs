@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use super::facts::Facts;
 use crate::domain::{Alias, Org, RequestId, Target};
 use crate::engine::dispatch::Question;
-use crate::providers::claude::{Members, NoMembers};
+use crate::providers::claude::{self, Fit, Members, NoMembers};
 use crate::providers::{Dialect, Outgoing};
 use crate::salesforce::Fault;
 use crate::usecases::answer::{Caching, Repeat};
@@ -17,6 +17,7 @@ pub struct Message {
     members: Members,
     facts: Facts,
     max_tokens: u32,
+    fit: Option<Fit>,
     /// The model that the client names: an alias, or the id of a target.
     pub model: Alias,
     /// Whether the answer is to come in events.
@@ -76,6 +77,7 @@ impl Message {
             members,
             facts: Facts::of(body),
             max_tokens: 0,
+            fit: None,
             model: Alias::parse("default").expect("a plain name"),
             stream: false,
             dialect,
@@ -108,6 +110,15 @@ impl Message {
             self.members = self.members.with("stream", "false");
         }
         self
+    }
+
+    /// The same request, whose room and thinking each target is told in its own way: for a body that the gateway wrote.
+    #[must_use]
+    pub fn fitted(self, fit: Fit) -> Self {
+        Self {
+            fit: Some(fit),
+            ..self
+        }
     }
 
     /// The body as the client wrote it, but for what was changed since.
@@ -144,10 +155,15 @@ impl Message {
 impl Question for Message {
     fn outgoing(&self, target: &Target) -> Outgoing {
         let model = serde_json::to_string(target.model.as_str()).expect("a text");
+        let members = self.members.clone().with("model", model);
+        let (members, max_tokens) = match self.fit {
+            Some(fit) => claude::fitted(members, fit, target),
+            None => (members, self.max_tokens),
+        };
         Outgoing {
-            body: self.members.clone().with("model", model).to_bytes(),
+            body: members.to_bytes(),
             model: target.model.clone(),
-            max_tokens: self.max_tokens,
+            max_tokens,
             reach: self.facts.reach,
             rehearsed: None,
             dialect: self.dialect.clone(),

@@ -31,6 +31,7 @@ use crate::usecases::{Error, Parts};
 #[derive(Clone)]
 pub struct RelayMessage {
     parts: Arc<Parts>,
+    task: &'static str,
 }
 
 /// An answer on its way to the client.
@@ -107,7 +108,13 @@ const SLOWEST: Duration = Duration::from_mins(1);
 impl RelayMessage {
     /// Relays with `parts`.
     pub fn new(parts: Arc<Parts>) -> Self {
-        Self { parts }
+        Self { parts, task: TASK }
+    }
+
+    /// Relays what the audit shall call `task`.
+    #[must_use]
+    pub fn called(self, task: &'static str) -> Self {
+        Self { task, ..self }
     }
 
     /// The answer to `message`, or its first event, before `by`.
@@ -131,7 +138,7 @@ impl RelayMessage {
     /// Leaves the audit line of a request that its door has refused as `code`.
     pub async fn refused(&self, caller: &Caller, request_id: &RequestId, code: &'static str) {
         let Parts { audit, clock, .. } = &*self.parts;
-        Trail::of(audit, clock, caller, TASK, request_id)
+        Trail::of(audit, clock, caller, self.task, request_id)
             .ended(code)
             .await;
     }
@@ -179,7 +186,7 @@ impl RelayMessage {
         claim: Option<Claim<Landed>>,
     ) -> Result<Relayed, Error> {
         let Parts { audit, clock, .. } = &*self.parts;
-        let trail = Trail::of(audit, clock, caller, TASK, &message.request_id);
+        let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
         let route = match admitted(&self.parts, caller, &message) {
             Ok(route) => route,
             Err(error) => {

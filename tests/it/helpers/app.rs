@@ -97,6 +97,12 @@ impl TestApp {
         call.bearer(MESSAGES_KEY).json(body)
     }
 
+    /// A chat by Acme, as the LLM Open Connector sends it.
+    pub fn chat(&self, body: &Value) -> Call {
+        let call = self.anonymous(Method::POST, "/chat/completions");
+        call.header("api-key", MESSAGES_KEY).json(body)
+    }
+
     /// A GET by Acme.
     pub fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
