@@ -81,8 +81,11 @@ impl CompleteChat {
         by: Deadline,
     ) -> Result<Completed, Error> {
         let message = chat.as_message(request_id);
-        let Relayed::Whole { body, upstream } = self.relay.run(caller, message, by).await? else {
-            return Err(Error::Internal); // nothing here asks for events
+        let (body, upstream) = match self.relay.run(caller, message, by).await? {
+            Relayed::Whole { body, upstream } => (body, upstream),
+            Relayed::Known { body, .. } => (body, Duration::ZERO),
+            // Nothing here asks for events.
+            Relayed::Events { .. } => return Err(Error::Internal),
         };
         let reply = claude::read_chat(&body).ok_or(Error::AnswerInvalid)?;
         Ok(Completed {

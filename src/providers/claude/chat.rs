@@ -114,7 +114,10 @@ mod tests {
                 thinking,
                 effort,
                 max_output_tokens: 64_000,
-                ..crate::providers::capabilities::of("some-model")
+                ..crate::providers::capabilities::of(
+                    crate::providers::Surface::Claude,
+                    "some-model",
+                )
             },
             simulated: false,
         }
