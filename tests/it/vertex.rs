@@ -186,7 +186,7 @@ async fn events_and_counts_have_paths_of_their_own() {
     );
     assert_eq!(
         seen[0].body,
-        r#"{"stream":true,"messages":[],"anthropic_version":"2026-10-21"}"#
+        r#"{"stream":true,"messages":[],"anthropic_version":"vertex-2023-10-16"}"#
     );
     assert_eq!(seen[0].header("anthropic-beta"), Some("a-beta"));
     assert_eq!(
