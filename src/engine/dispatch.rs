@@ -47,6 +47,12 @@ pub struct Upstream {
 pub trait Question: Send + Sync {
     /// The question as it goes to `target`.
     fn outgoing(&self, target: &Target) -> Outgoing;
+
+    /// Whether `target` has what the question needs. One that has not is asked only where none has.
+    fn suits(&self, target: &Target) -> bool {
+        let _ = target;
+        true
+    }
 }
 
 /// One call's way through its attempts: what it holds and what it has used so far.
@@ -254,7 +260,12 @@ impl Dispatch {
         self.retries.deposit();
         let mut last = None;
         let mut resting: Option<Duration> = None;
-        for target in &route.targets {
+        let any_suits = route.targets.iter().any(|target| question.suits(target));
+        let asked = route
+            .targets
+            .iter()
+            .filter(|target| !any_suits || question.suits(target));
+        for target in asked {
             match self.ask(turn, target, question, way).await {
                 Ok(answered) => return Ok((answered, target)),
                 Err(Error::Upstream(error)) => {

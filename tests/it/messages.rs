@@ -691,3 +691,18 @@ async fn tokens_are_counted_of_what_would_leave() {
     answer.expect_ok();
     assert!(!upstream.seen()[0].body.contains("box@mail"));
 }
+
+#[tokio::test]
+async fn a_question_for_the_web_goes_to_a_target_that_can_search() {
+    let (plain, searching) = (Upstream::good().await, Upstream::good().await);
+    let config = Config::to(&plain)
+        .then(&searching)
+        .more("[capabilities.\"claude/claude-sonnet-5-5\"]\nweb_search = false\n");
+    let app = TestApp::new(&config).await;
+    let mut body = question();
+    body["tools"] = json!([{"type": "web_search_20260318", "name": "web_search", "max_uses": 1}]);
+    app.relay(&body).send().await.expect_ok();
+    assert_eq!((plain.count(), searching.count()), (0, 1));
+    app.relay(&question()).send().await.expect_ok();
+    assert_eq!((plain.count(), searching.count()), (1, 1));
+}

@@ -20,6 +20,8 @@ use crate::salesforce::Fault;
 pub struct Facts {
     /// How far the call can go.
     pub reach: Reach,
+    /// Whether it wants the provider to search or read the web, which not every cloud can.
+    pub wants_the_web: bool,
     /// What no bound can be given for, which an org with a budget does not let through.
     pub unbounded: Option<Fault>,
 }
@@ -104,7 +106,7 @@ impl Facts {
             };
             return Self {
                 reach,
-                unbounded: None,
+                ..Self::default()
             };
         };
         let mut facts = Self::default();
@@ -142,6 +144,7 @@ impl Facts {
     fn tool(&mut self, index: usize, tool: &WireTool) {
         let kind = tool.kind.as_deref().unwrap_or("custom");
         self.reach.boundless |= !is_the_clients(kind);
+        self.wants_the_web |= kind.starts_with("web_");
         if kind.starts_with("web_search") {
             match tool.max_uses {
                 Some(uses) => self.reach.searches = self.reach.searches.saturating_add(uses),
@@ -331,6 +334,7 @@ mod tests {
         }
         let searching = json!({"tools": [{"type": "web_search_20260318", "max_uses": 3}]});
         assert_eq!(facts(&searching).reach.searches, 3);
+        assert!(facts(&searching).wants_the_web);
     }
 
     #[test]

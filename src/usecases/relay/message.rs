@@ -169,6 +169,10 @@ impl Question for Message {
             dialect: self.dialect.clone(),
         }
     }
+
+    fn suits(&self, target: &Target) -> bool {
+        target.capabilities.web_search || !self.facts.wants_the_web
+    }
 }
 
 fn fault(pointer: &str, detail: &str) -> Fault {
