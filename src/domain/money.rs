@@ -128,6 +128,19 @@ impl Price {
         }
     }
 
+    /// The price of the same tokens in a batch: half, each part rounded up. A search costs there what it costs elsewhere.
+    #[must_use]
+    pub fn batched(self) -> Self {
+        Self {
+            input: self.input.div_ceil(2),
+            output: self.output.div_ceil(2),
+            cache_write_5m: self.cache_write_5m.div_ceil(2),
+            cache_write_1h: self.cache_write_1h.div_ceil(2),
+            cache_read: self.cache_read.div_ceil(2),
+            web_search: self.web_search,
+        }
+    }
+
     /// The most that a call of at most so many tokens and searches can cost, whatever the prompt cache does with its input.
     pub fn at_most(&self, input_tokens: u64, output_tokens: u64, web_searches: u64) -> Money {
         let dearest = self
@@ -192,6 +205,14 @@ mod tests {
             SONNET.at_most(1_000, 100, 2),
             Money::micros(4_000 + 1_000 + 20_000)
         );
+    }
+
+    #[test]
+    fn a_batch_halves_the_price_of_tokens_and_not_that_of_searches() {
+        let odd = Price { input: 3, ..SONNET };
+        let batched = odd.batched();
+        assert_eq!((batched.input, batched.output), (2, 5_000_000));
+        assert_eq!(batched.web_search, SONNET.web_search);
     }
 
     #[test]
