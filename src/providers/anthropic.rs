@@ -1,12 +1,16 @@
 //! The Claude API.
 
+mod batches;
+
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
+use super::batches::Batches;
+use super::provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reply};
 use super::{claude, wire};
 use crate::domain::ProviderName;
 
@@ -38,19 +42,35 @@ impl Anthropic {
         }
     }
 
-    /// Sends `outgoing`; the answer's head is a 200.
-    async fn post(&self, path: &str, outgoing: Outgoing) -> Result<reqwest::Response, Error> {
-        let version = outgoing.dialect.version.as_deref().unwrap_or(VERSION);
-        let mut request = self
+    /// `request` with our key, in the client's dialect.
+    fn dressed(
+        &self,
+        request: reqwest::RequestBuilder,
+        dialect: &Dialect,
+    ) -> reqwest::RequestBuilder {
+        let version = dialect.version.as_deref().unwrap_or(VERSION);
+        let request = request
+            .header("x-api-key", self.api_key.expose_secret())
+            .header("anthropic-version", version);
+        match &dialect.betas {
+            Some(betas) => request.header("anthropic-beta", betas),
+            None => request,
+        }
+    }
+
+    /// Sends `body`; the answer's head is a 200.
+    async fn post(
+        &self,
+        path: &str,
+        body: Bytes,
+        dialect: &Dialect,
+    ) -> Result<reqwest::Response, Error> {
+        let request = self
             .client
             .post(format!("{}{path}", self.messages))
-            .header("x-api-key", self.api_key.expose_secret())
-            .header("anthropic-version", version)
             .header(http::header::CONTENT_TYPE, "application/json")
-            .body(outgoing.body);
-        if let Some(betas) = &outgoing.dialect.betas {
-            request = request.header("anthropic-beta", betas);
-        }
+            .body(body);
+        let request = self.dressed(request, dialect);
         let response = wire::head(request).await?;
         let (status, headers) = (response.status(), response.headers().clone());
         if status == StatusCode::OK {
@@ -62,7 +82,7 @@ impl Anthropic {
     }
 
     async fn ask(&self, outgoing: Outgoing) -> Result<Reply, Error> {
-        let body = wire::whole(self.post("", outgoing).await?).await?;
+        let body = wire::whole(self.post("", outgoing.body, &outgoing.dialect).await?).await?;
         if claude::read(&body).is_none() {
             return Err(Fault::Malformed.into());
         }
@@ -71,11 +91,14 @@ impl Anthropic {
     }
 
     async fn open(&self, outgoing: Outgoing) -> Result<Events, Error> {
-        Ok(wire::events(self.post("", outgoing).await?))
+        Ok(wire::events(
+            self.post("", outgoing.body, &outgoing.dialect).await?,
+        ))
     }
 
-    async fn count(&self, outgoing: Outgoing) -> Result<bytes::Bytes, Error> {
-        Ok(wire::whole(self.post("/count_tokens", outgoing).await?).await?)
+    async fn count(&self, outgoing: Outgoing) -> Result<Bytes, Error> {
+        let counted = self.post("/count_tokens", outgoing.body, &outgoing.dialect);
+        Ok(wire::whole(counted.await?).await?)
     }
 }
 
@@ -92,10 +115,11 @@ impl Provider for Anthropic {
         self.open(request).boxed()
     }
 
-    fn count_tokens(
-        &self,
-        request: Outgoing,
-    ) -> Option<BoxFuture<'_, Result<bytes::Bytes, Error>>> {
+    fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
         Some(self.count(request).boxed())
+    }
+
+    fn batches(&self) -> Option<&dyn Batches> {
+        Some(self)
     }
 }

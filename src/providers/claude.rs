@@ -6,10 +6,12 @@
 
 mod events;
 mod members;
+mod results;
 mod search;
 
 pub use events::{Failure, Tap, fault_of};
 pub use members::{Members, NoMembers};
+pub use results::Tally;
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
 use bytes::Bytes;

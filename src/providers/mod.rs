@@ -10,6 +10,7 @@
 //! retries are ours, because they must fit the caller's deadline.
 
 pub mod anthropic;
+pub mod batches;
 pub mod capabilities;
 pub mod claude;
 pub mod prices;
@@ -18,5 +19,6 @@ pub mod registry;
 pub mod simulator;
 pub mod wire;
 
+pub use batches::{Batches, Lines, UpstreamId};
 pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reach, Reply, Said};
 pub use registry::{Kind, Settings};

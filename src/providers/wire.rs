@@ -112,11 +112,7 @@ pub async fn whole(mut response: reqwest::Response) -> Result<Bytes, Fault> {
 
 /// What an error answer in Claude's own form means for us.
 pub fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let told = serde_json::from_slice::<WireError>(body).ok();
-    let told = told.map(|wire| wire.error);
-    let code = told
-        .as_ref()
-        .and_then(|told| told.details.as_ref()?.error_code.clone());
+    let code = told(body).and_then(|told| told.details?.error_code);
     let number = status.as_u16();
     let fault = match (number, code.as_deref()) {
         (429, Some("enforced_spend_limit_reached" | "contract_spend_limit_reached"))
@@ -133,15 +129,22 @@ pub fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
         fault,
         retry_after: pause(text("retry-after-ms"), text("retry-after")),
         upstream_id: upstream_id(headers),
-        said: told
-            .filter(|_| matches!(fault, Fault::Rejected(_)))
-            .and_then(|told| {
-                Some(Said {
-                    kind: told.kind?,
-                    message: told.message?.chars().take(SAID_CHARS).collect(),
-                })
-            }),
+        said: said(body).filter(|_| matches!(fault, Fault::Rejected(_))),
     }
+}
+
+/// The provider's own words in an error answer, cut.
+pub fn said(body: &[u8]) -> Option<Said> {
+    let told = told(body)?;
+    Some(Said {
+        kind: told.kind?,
+        message: told.message?.chars().take(SAID_CHARS).collect(),
+    })
+}
+
+fn told(body: &[u8]) -> Option<WireErrorBody> {
+    let wire: WireError = serde_json::from_slice(body).ok()?;
+    Some(wire.error)
 }
 
 /// How long we are asked to stay away: milliseconds go before seconds.
