@@ -40,6 +40,8 @@ pub struct Org {
     pub tasks: Arc<BTreeMap<TaskName, TaskSettings>>,
     /// What of its data may leave; `None` where the org has said nothing of it.
     pub privacy: Option<Arc<Privacy>>,
+    /// Whether it may use message batches.
+    pub batches: bool,
 }
 
 /// Limits of an org, or of a user in it; `None` is no limit.

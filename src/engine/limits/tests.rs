@@ -24,6 +24,7 @@ fn caller(limits: Caps) -> Caller {
             models: BTreeMap::new(),
             tasks: Arc::default(),
             privacy: None,
+            batches: false,
         }),
         credential_id: "flow".into(),
         credential_kind: CredentialKind::ApiKey,
