@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, cache, docs, health, messages, tasks, whoami};
+use super::routes::{admin, batches, cache, docs, health, messages, tasks, whoami};
 use super::settings::Settings;
 use super::validate::BodySchemas;
 use crate::domain::TaskName;
@@ -20,7 +20,7 @@ use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::usecases::{
-    CountTokens, Forget, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+    CountTokens, Forget, PreviewTask, ReadAllowances, RelayBatches, RelayMessage, RunBulk, RunTask,
 };
 
 /// What handlers may take: the use cases, and who may call.
@@ -36,6 +36,8 @@ pub struct HttpState {
     pub relay_message: RelayMessage,
     /// Counts the tokens of one.
     pub count_tokens: CountTokens,
+    /// Relays message batches.
+    pub relay_batches: RelayBatches,
     /// Forgets cached answers.
     pub forget: Forget,
     /// Tells what is left of the limits.
@@ -87,6 +89,10 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(tasks::deal_health_bulk))
         .routes(routes!(messages::create))
         .routes(routes!(messages::count_tokens))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::retrieve, batches::delete))
+        .routes(routes!(batches::cancel))
+        .routes(routes!(batches::results))
         .routes(routes!(messages::list))
         .routes(routes!(messages::retrieve))
         .routes(routes!(whoami::whoami))

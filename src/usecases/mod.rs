@@ -4,6 +4,7 @@
 //! of the hot path a line a step; how each step works stands in the rooms below.
 
 pub mod answer;
+pub mod batches;
 mod composition;
 pub mod error;
 pub mod forget;
@@ -19,6 +20,7 @@ mod verdict;
 mod web_search;
 
 pub use answer::{Answer, Asked, Told, Via};
+pub use batches::RelayBatches;
 pub use error::Error;
 pub use forget::Forget;
 pub use parts::Parts;

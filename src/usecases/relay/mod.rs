@@ -16,4 +16,5 @@ mod relay_message;
 
 pub use count_tokens::CountTokens;
 pub use message::Message;
-pub use relay_message::{Events, RelayMessage, Relayed, TASK};
+pub(in crate::usecases) use relay_message::told;
+pub use relay_message::{Events, GivenUp, RelayMessage, Relayed, TASK};

@@ -288,7 +288,8 @@ async fn receive(stream: &mut TcpStream) -> Option<Seen> {
         headers,
         body: String::new(),
     };
-    let length: usize = seen.header("content-length")?.parse().ok()?;
+    // A request without a body need not say so.
+    let length: usize = seen.header("content-length").unwrap_or("0").parse().ok()?;
     while bytes.len() < head + 4 + length {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
