@@ -28,8 +28,8 @@ use crate::privacy;
 use crate::providers;
 use crate::telemetry::{Audit, Metrics};
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayMessage, RunBulk,
-    RunTask,
+    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
+    RelayMessage, RunBulk, RunTask,
 };
 
 /// The gateway, built and not yet started.
@@ -128,7 +128,8 @@ impl App {
             run_task,
             relay_message: RelayMessage::new(Arc::clone(&parts)),
             complete_chat: CompleteChat::new(Arc::clone(&parts)),
-            count_tokens: CountTokens::new(parts),
+            count_tokens: CountTokens::new(Arc::clone(&parts)),
+            relay_batches: RelayBatches::new(parts, settings.server.public_url.as_ref()),
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory: Arc::new(Directory::new(settings.tenants.clone())),
@@ -179,6 +180,8 @@ impl App {
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
             room: tokio::sync::Semaphore::new(ROOM),
         };
+        let batches = self.state.relay_batches.clone();
+        lifecycle.spawn("batches", batches.watch(lifecycle.clone()));
         let public = http::public(self.state, Arc::new(door));
         let admin = http::admin(AdminState {
             metrics: self.metrics,

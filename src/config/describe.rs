@@ -262,6 +262,12 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
         let kept = time(org.messages_cache_ttl);
         page.line("Claude API", format!("answers are kept for {kept}"));
     }
+    if org.batches {
+        page.line(
+            "batches",
+            "open: charged in full until their results are seen",
+        );
+    }
     privacy(org.privacy.as_deref(), page);
     page.line("models", "US dollars per million tokens");
     for route in org.models.values() {
@@ -325,6 +331,9 @@ fn privacy(policy: Option<&Privacy>, page: &mut Page) {
         "none"
     };
     page.under("web search", search);
+    if !policy.messages {
+        page.under("Claude API", "not covered: its requests leave as they are");
+    }
     let hosts: Vec<String> = policy.link_hosts.iter().map(ToString::to_string).collect();
     let links = if hosts.is_empty() {
         "taken out of every answer".to_owned()

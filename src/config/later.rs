@@ -14,12 +14,6 @@ pub const AT_THE_TOP: &[Later] = &[
 /// In `[server]`.
 pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
 
-/// In `[[orgs]]`.
-pub const IN_ORGS: &[Later] = &[("batches", "batching of messages")];
-
-/// In `[orgs.privacy]`.
-pub const IN_PRIVACY: &[Later] = &[("messages", "the Claude API drop-in")];
-
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
 

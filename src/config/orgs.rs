@@ -12,7 +12,8 @@ use super::models::Models;
 use super::privacy;
 use super::reader::{Entry, Once, Section};
 use crate::domain::{
-    Alias, Limits, Money, Org, OrgId, OrgName, Route, SalesforceId, Scope, TaskName, TaskSettings,
+    Alias, Limits, Money, Org, OrgId, OrgName, Privacy, Route, SalesforceId, Scope, TaskName,
+    TaskSettings,
 };
 use crate::identity::{Credential, KeyHash, Tenant};
 
@@ -32,6 +33,7 @@ pub fn read(
     root: &mut Section<'_>,
     models: &Models,
     tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
+    has_public_url: bool,
 ) -> Vec<Tenant> {
     let sections = root.need_sections(
         "orgs",
@@ -40,7 +42,7 @@ pub fn read(
     let mut taken = Taken::default();
     let tenants = sections
         .into_iter()
-        .filter_map(|section| tenant(section, models, tasks, &mut taken));
+        .filter_map(|section| tenant(section, models, tasks, has_public_url, &mut taken));
     tenants.collect()
 }
 
@@ -48,9 +50,9 @@ fn tenant(
     mut section: Section<'_>,
     models: &Models,
     tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
+    has_public_url: bool,
     taken: &mut Taken,
 ) -> Option<Tenant> {
-    later::refuse(&mut section, later::IN_ORGS);
     let id = section
         .need(
             "id",
@@ -91,6 +93,9 @@ fn tenant(
         .and_then(|entry| entry.whole(0..=2_592_000))
         .map_or(Duration::ZERO, Duration::from_secs);
     let privacy = privacy::read(&mut section);
+    let batches = section
+        .take("batches")
+        .is_some_and(|entry| batches(&entry, has_public_url, privacy.as_deref()));
     section.done();
     let org = Org {
         id: id?,
@@ -102,6 +107,7 @@ fn tenant(
         tasks: Arc::clone(tasks),
         messages_cache_ttl,
         privacy,
+        batches,
     };
     Some(Tenant {
         org: Arc::new(org),
@@ -138,6 +144,22 @@ fn timezone(entry: &Entry<'_>) -> Option<TimeZone> {
         }
     }
     zone
+}
+
+/// Whether batches are open, which they can be only where results have an address and nothing is masked.
+fn batches(entry: &Entry<'_>, has_public_url: bool, privacy: Option<&Privacy>) -> bool {
+    let batches = entry.flag().unwrap_or_default();
+    if batches && !has_public_url {
+        entry.note(
+            "needs `public_url` in [server], where clients fetch the results; set it, or leave `batches` out",
+        );
+    }
+    if batches && privacy.is_some_and(|privacy| privacy.messages) {
+        entry.note(
+            "cannot go with [orgs.privacy]: what is masked cannot be put back into results a day later; set `messages = false` in [orgs.privacy], or leave `batches` out",
+        );
+    }
+    batches
 }
 
 /// The aliases that the org may use; all of them where it names none.
@@ -535,11 +557,32 @@ mod tests {
     }
 
     #[test]
-    fn batches_are_not_yet() {
-        let told = mistake(
-            "name = \"acme-prod\"",
-            "name = \"acme-prod\"\nbatches = true",
+    fn batches_need_an_address_for_their_results_and_nothing_masked() {
+        let with = |batches: &str, messages: &str| {
+            Scripted::EXAMPLE
+                .replace("batches = false", &format!("batches = {batches}"))
+                .replace("messages = true", &format!("messages = {messages}"))
+        };
+        let told = |config: &str| match read(config, &Scripted::example()) {
+            Ok(settings) => vec![settings.tenants[0].org.batches.to_string()],
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        };
+        assert_eq!(told(&with("false", "true")), ["false"]);
+        let open = with("true", "false");
+        assert_eq!(told(&open), ["true"]);
+
+        let masked = told(&with("true", "true"));
+        assert_eq!(masked.len(), 1, "{masked:?}");
+        assert!(
+            masked[0].starts_with("orgs[0].batches = true: cannot go with [orgs.privacy]"),
+            "{masked:?}"
         );
-        assert!(told.starts_with("orgs[0].batches: not yet"), "{told}");
+        let nowhere = open.replace("public_url = \"https://belay.acme.example\"", "");
+        let nowhere = told(&nowhere);
+        assert_eq!(nowhere.len(), 1, "{nowhere:?}");
+        assert!(
+            nowhere[0].starts_with("orgs[0].batches = true: needs `public_url` in [server]"),
+            "{nowhere:?}"
+        );
     }
 }

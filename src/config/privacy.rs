@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::later;
 use super::mistakes::did_you_mean;
 use super::reader::{Entry, Section};
 use crate::domain::{Detector, FieldPattern, LinkHost, OwnPattern, Privacy};
@@ -14,7 +13,6 @@ const PATTERNS: usize = 50;
 /// Reads the section, where there is one. From the moment that it stands, every detector is on unless it says which.
 pub fn read(org: &mut Section<'_>) -> Option<Arc<Privacy>> {
     let mut section = org.section_if_there("privacy")?;
-    later::refuse(&mut section, later::IN_PRIVACY);
     let usual = Privacy::default();
     let mut flag = |name, usual| {
         let entry: Option<Entry<'_>> = section.take(name);
@@ -22,6 +20,7 @@ pub fn read(org: &mut Section<'_>) -> Option<Arc<Privacy>> {
     };
     let allow_text = flag("allow_text", usual.allow_text);
     let web_search = flag("web_search", usual.web_search);
+    let messages = flag("messages", usual.messages);
     let privacy = Privacy {
         allow: section
             .take("allow")
@@ -36,7 +35,7 @@ pub fn read(org: &mut Section<'_>) -> Option<Arc<Privacy>> {
         link_hosts: section.take("link_hosts").map_or_else(Vec::new, hosts),
         allow_text,
         web_search,
-        ..usual
+        messages,
     };
     section.done();
     Some(Arc::new(privacy))
@@ -141,7 +140,7 @@ mod tests {
         let privacy = privacy("");
         assert_eq!(privacy.detect.len(), 6);
         assert_eq!(privacy.allow, None);
-        assert!(privacy.allow_text && !privacy.web_search);
+        assert!(privacy.allow_text && !privacy.web_search && privacy.messages);
     }
 
     #[test]
@@ -149,7 +148,7 @@ mod tests {
         let privacy = privacy(
             "allow = [\"Opportunity.*\"]\ndrop = [\"*.SSN__c\"]\nmask = [\"Contact.Name\"]\ndetect = [\"email\"]\n\
              patterns = [{ name = \"CUSTOMER_NO\", regex = \"KD-[0-9]{8}\" }]\nlink_hosts = [\"acme.my.salesforce.com\"]\n\
-             allow_text = false\nweb_search = true",
+             allow_text = false\nweb_search = true\nmessages = false",
         );
         assert_eq!(privacy.allow.as_ref().map(Vec::len), Some(1));
         assert!(privacy.drops(Some("Contact"), "SSN__c"));
@@ -157,7 +156,7 @@ mod tests {
         assert_eq!(privacy.detect, BTreeSet::from([Detector::Email]));
         assert_eq!(privacy.patterns[0].name, "CUSTOMER_NO");
         assert_eq!(privacy.link_hosts.len(), 1);
-        assert!(!privacy.allow_text && privacy.web_search);
+        assert!(!privacy.allow_text && privacy.web_search && !privacy.messages);
     }
 
     #[test]
@@ -180,8 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_yet_and_what_would_match_everything_is_refused() {
-        assert!(wrong("messages = false").contains("not yet"));
+    fn what_would_match_everything_is_refused() {
         assert!(
             wrong("patterns = [{ name = \"ALL\", regex = \".*\" }]")
                 .contains("matches the empty text")

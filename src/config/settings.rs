@@ -200,7 +200,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         provider.versions = models.versions.remove(&provider.name).unwrap_or_default();
     }
     let tasks = tasks::read(&mut root, &models);
-    let tenants = orgs::read(&mut root, &models, &tasks);
+    let tenants = orgs::read(&mut root, &models, &tasks, server.public_url.is_some());
     let engine = engine(&mut root);
     let logs = logs(root.section("telemetry"));
     let audit = audit(root.section("audit"), secrets);
@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn broken_toml_is_told_by_line_and_column_and_without_the_line() {
         let told = mistake("\"env:ANTHROPIC_API_KEY\"", "sk-ant-hunter2");
-        assert!(told.starts_with("line 43, column 11: is no TOML"), "{told}");
+        assert!(told.starts_with("line 45, column 11: is no TOML"), "{told}");
         assert!(!told.contains("hunter2"), "{told}");
         let told = mistake("admin_bind", "bind");
         assert!(told.starts_with("line 5, column 1: "), "{told}");

@@ -82,6 +82,14 @@ fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
             org.name
         ));
     }
+    if let Some(policy) = &org.privacy
+        && !policy.messages
+    {
+        warnings.push(format!(
+            "{}: `messages = false` in [orgs.privacy] lets requests to the Claude API leave as their callers write them",
+            org.name
+        ));
+    }
     if org.per_user != Limits::default() {
         warnings.push(format!(
             "{}: limits of each user never apply, since an API key proves an org and no user in it",
@@ -233,6 +241,16 @@ mod tests {
         assert_eq!(about("never apply"), 1, "{told:?}");
         assert_eq!(about("counted as free"), 1, "{told:?}");
         assert_eq!(about("claude-sonnet-5-5\": no org has"), 1, "{told:?}");
+    }
+
+    #[test]
+    fn rules_that_do_not_hold_for_messages_are_pointed_out() {
+        let told = warnings(&[("messages = true", "messages = false")]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("lets requests to the Claude API"),
+            "{told:?}"
+        );
     }
 
     #[test]

@@ -113,21 +113,10 @@ impl Price {
         tokens + Money(usage.web_searches.saturating_mul(self.web_search))
     }
 
-    /// The price with so many percent on top, each part rounded up.
+    /// The price with so many percent on top.
     #[must_use]
-    pub fn with_surcharge(self, percent: u32) -> Self {
-        let dearer = |price: u64| {
-            let all = u128::from(price) * (100 + u128::from(percent));
-            u64::try_from(all.div_ceil(100)).unwrap_or(u64::MAX)
-        };
-        Self {
-            input: dearer(self.input),
-            output: dearer(self.output),
-            cache_write_5m: dearer(self.cache_write_5m),
-            cache_write_1h: dearer(self.cache_write_1h),
-            cache_read: dearer(self.cache_read),
-            ..self
-        }
+    pub fn with_surcharge(&self, percent: u32) -> Self {
+        self.scaled(1_000_000_u32.saturating_add(percent.saturating_mul(10_000)))
     }
 
     /// The most that a call of at most so many tokens and searches can cost, whatever the prompt cache does with its input.

@@ -43,6 +43,8 @@ pub struct Org {
     pub messages_cache_ttl: Duration,
     /// What of its data may leave; `None` where the org has said nothing of it.
     pub privacy: Option<Arc<Privacy>>,
+    /// Whether it may use message batches.
+    pub batches: bool,
 }
 
 /// Limits of an org, or of a user in it; `None` is no limit.

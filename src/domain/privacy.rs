@@ -39,7 +39,7 @@ pub struct Privacy {
     pub allow_text: bool,
     /// Whether a task may search the web, and so tell a third party whom it looks for.
     pub web_search: bool,
-    /// Whether the Claude API and the LLM Open Connector are open, where the caller writes the prompt.
+    /// Whether the rules hold for the Claude API and the LLM Open Connector, too, where the caller writes the prompt.
     pub messages: bool,
 }
 

@@ -20,19 +20,19 @@ use super::slots::Slots;
 use crate::domain::{
     Caller, Clock, Entropy, Money, Price, ProviderName, RequestId, Route, Target, Usage,
 };
-use crate::providers::{self, Fault, Outgoing, Provider, Reply};
+use crate::providers::{self, Fault, Outgoing, Provider, Reach, Reply};
 use crate::telemetry::Metrics;
 
 /// Sends questions to providers.
 pub struct Dispatch {
-    upstreams: BTreeMap<ProviderName, Upstream>,
+    pub(super) upstreams: BTreeMap<ProviderName, Upstream>,
     limits: Arc<Limits>,
     breakers: Arc<Breakers>,
-    retries: RetryBudget,
-    longest_life: Duration,
-    clock: Arc<dyn Clock>,
-    entropy: Arc<dyn Entropy>,
-    metrics: Arc<Metrics>,
+    pub(super) retries: RetryBudget,
+    pub(super) longest_life: Duration,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) entropy: Arc<dyn Entropy>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 /// One provider and its slots.
@@ -427,18 +427,11 @@ impl Dispatch {
         let bytes = outgoing.body.len() as u64;
         let room = u64::from(outgoing.max_tokens);
         let searches = u64::from(outgoing.reach.searches);
-        let images = u64::from(outgoing.reach.images) * TOKENS_PER_IMAGE;
-        let told = bytes + ADDED_TOKENS + images;
-        // What is read beyond the body is bounded by nothing of ours.
-        let most_read = if outgoing.reach.boundless {
-            told.max(u64::from(target.capabilities.context_tokens))
-        } else {
-            told
-        };
         let need = Need {
             slot: turn.slot.is_none(),
             tokens: bytes / BYTES_PER_TOKEN + searches * TOKENS_PER_SEARCH + room,
-            cost: price.map(|price| price.at_most(most_read, room, searches)),
+            cost: price
+                .map(|price| bound(bytes, outgoing.max_tokens, &outgoing.reach, target, &price)),
         };
         let lane = if need.slot { turn.lane } else { Lane::Again };
         let (slot, hold) = self
@@ -449,9 +442,21 @@ impl Dispatch {
         Ok(hold)
     }
 
-    fn left(&self, turn: &Turn) -> Duration {
+    pub(super) fn left(&self, turn: &Turn) -> Duration {
         turn.patience
             .end()
             .saturating_duration_since(self.clock.now())
     }
+}
+
+/// The most that a body of so many bytes can cost at `target`, which may write `room` tokens, by `price`.
+pub fn bound(bytes: u64, room: u32, reach: &Reach, target: &Target, price: &Price) -> Money {
+    let told = bytes + ADDED_TOKENS + u64::from(reach.images) * TOKENS_PER_IMAGE;
+    // What is read beyond the body is bounded by nothing of ours.
+    let most_read = if reach.boundless {
+        told.max(u64::from(target.capabilities.context_tokens))
+    } else {
+        told
+    };
+    price.at_most(most_read, u64::from(room), u64::from(reach.searches))
 }

@@ -2,13 +2,14 @@
 //!
 //! [`limits`] admits and reserves, [`cache`] remembers, [`flight`] lets equal calls share one, [`idempotency`] lets a
 //! repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the caller's deadline; an answer that comes in
-//! events is a [`flow`].
+//! events is a [`flow`]. What is asked today and answered tomorrow is kept in [`batches`].
 //!
 //! # Why
 //! Everything that can be spent is reserved before and settled after, by types that settle when they are dropped: an
 //! early `?`, a panic or a caller who hangs up leaks nothing. All of it is held in memory; a replica set needs a
 //! shared store.
 
+pub mod batches;
 pub mod breaker;
 pub mod cache;
 pub mod dispatch;

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate as _};
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::map_request_body::MapRequestBodyLayer;
 use ulid::Ulid;
@@ -62,8 +63,11 @@ pub fn around(router: Router, door: Arc<Door>, settings: &Settings) -> Router {
         ServiceBuilder::new()
             // Outermost: a packed answer is whole again, so that it bears its length.
             .layer(from_fn(with_its_length))
-            // Only where the caller asks for it; Apex unpacks by itself.
-            .layer(CompressionLayer::new().gzip(true))
+            // Only where the caller asks for it; Apex unpacks by itself. Results of batches pass as they come, gigabytes of
+            // them, and what is packed here is read whole.
+            .layer(CompressionLayer::new().gzip(true).compress_when(
+                DefaultPredicate::new().and(NotForContentType::const_new("application/x-jsonl")),
+            ))
             // Before anything can go wrong: the call's id, and after everything: its line in the log.
             .layer(from_fn_with_state(door, frame))
             // Inside the frame, so that a panic, too, is told as a problem with the call's id.

@@ -12,7 +12,7 @@ use utoipa_axum::routes;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, cache, chat, docs, health, messages, tasks, whoami};
+use super::routes::{admin, batches, cache, chat, docs, health, messages, tasks, whoami};
 use super::settings::Settings;
 use super::validate::BodySchemas;
 use crate::domain::TaskName;
@@ -20,7 +20,8 @@ use crate::identity::Directory;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, RelayMessage, RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, RelayBatches, RelayMessage,
+    RunBulk, RunTask,
 };
 
 /// What handlers may take: the use cases, and who may call.
@@ -38,6 +39,8 @@ pub struct HttpState {
     pub count_tokens: CountTokens,
     /// Completes a chat.
     pub complete_chat: CompleteChat,
+    /// Relays message batches.
+    pub relay_batches: RelayBatches,
     /// Forgets cached answers.
     pub forget: Forget,
     /// Tells what is left of the limits.
@@ -89,6 +92,10 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(tasks::deal_health_bulk))
         .routes(routes!(messages::create))
         .routes(routes!(messages::count_tokens))
+        .routes(routes!(batches::create, batches::list))
+        .routes(routes!(batches::retrieve, batches::delete))
+        .routes(routes!(batches::cancel))
+        .routes(routes!(batches::results))
         .routes(routes!(messages::list))
         .routes(routes!(messages::retrieve))
         .routes(routes!(chat::complete))

@@ -1,5 +1,7 @@
 //! The Claude API.
 
+mod batches;
+
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -7,10 +9,11 @@ use http::HeaderMap;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::batches::Batches;
 use super::messages::Messages;
-use super::provider::{Error, Events, Fault, Outgoing, Provider, Reply};
+use super::provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reply};
 use super::versions::Versions;
-use super::wire;
+use super::{capabilities::VERSION, wire};
 use crate::domain::ProviderName;
 
 /// The Claude API, with our key.
@@ -18,6 +21,8 @@ pub struct Anthropic {
     name: ProviderName,
     messages: Messages,
     credential: Result<HeaderMap, Fault>,
+    api_key: SecretString,
+    client: reqwest::Client,
 }
 
 impl Anthropic {
@@ -32,9 +37,26 @@ impl Anthropic {
         let base = base_url.as_str().trim_end_matches('/');
         Self {
             name,
-            messages: Messages::new(base, versions, client, wire::refused),
+            messages: Messages::new(base, versions, client.clone(), wire::refused),
             credential: wire::credential("x-api-key", api_key.expose_secret()),
+            api_key: api_key.clone(),
+            client,
         }
+    }
+
+    /// `request` with our key, in the client's dialect.
+    fn dressed(
+        &self,
+        request: reqwest::RequestBuilder,
+        dialect: &Dialect,
+    ) -> Result<reqwest::RequestBuilder, Error> {
+        let version = dialect.version.as_deref().unwrap_or(VERSION);
+        let request = request.header("anthropic-version", version);
+        let request = match &dialect.betas {
+            Some(betas) => request.header("anthropic-beta", betas),
+            None => request,
+        };
+        Ok(request.headers(self.credential.clone()?))
     }
 }
 
@@ -53,5 +75,9 @@ impl Provider for Anthropic {
 
     fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
         Some(async move { self.messages.count(request, self.credential.clone()?).await }.boxed())
+    }
+
+    fn batches(&self) -> Option<&dyn Batches> {
+        Some(self)
     }
 }

@@ -8,6 +8,7 @@
 mod chat;
 mod events;
 mod members;
+mod results;
 pub mod said;
 mod search;
 pub mod texts;
@@ -15,6 +16,7 @@ pub mod texts;
 pub use chat::{ChatAsk, ChatReply, Fit, chat_body, fitted, read_chat};
 pub use events::{Failure, Tap, fault_of};
 pub use members::{Members, NoMembers};
+pub use results::Tally;
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
 use bytes::Bytes;

@@ -15,6 +15,7 @@
 //! target is asked, and the log says what was missing.
 
 pub mod anthropic;
+pub mod batches;
 pub mod bedrock;
 pub mod capabilities;
 pub mod claude;
@@ -31,6 +32,7 @@ pub mod versions;
 pub mod vertex;
 pub mod wire;
 
+pub use batches::{Batches, Lines, UpstreamId};
 pub use capabilities::Surface;
 pub use provider::{Dialect, Error, Events, Fault, Outgoing, Provider, Reach, Reply, Said};
 pub use registry::{Kind, Settings};

@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde_json::Value;
 
+use super::batches::Batches;
 use crate::domain::{ModelId, ProviderName, Usage};
 
 /// One upstream that can answer a Messages request.
@@ -23,6 +24,11 @@ pub trait Provider: Send + Sync {
     /// Asks how many tokens `request` comes to; `None` where the provider does not count.
     fn count_tokens(&self, request: Outgoing) -> Option<BoxFuture<'_, Result<Bytes, Error>>> {
         let _ = request;
+        None
+    }
+
+    /// Its batches; `None` where the provider takes none.
+    fn batches(&self) -> Option<&dyn Batches> {
         None
     }
 }

@@ -248,8 +248,7 @@ pub async fn whole(mut response: reqwest::Response) -> Result<Bytes, Fault> {
 
 /// What an error answer in Claude's own form means for us.
 pub fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
-    let told = serde_json::from_slice::<WireError>(body).ok();
-    let told = told.map(|wire| wire.error);
+    let told = told_in(body);
     let code = told
         .as_ref()
         .and_then(|told| told.details.as_ref()?.error_code.clone());
@@ -295,6 +294,17 @@ pub fn said(kind: &str, message: &str) -> Option<Said> {
         kind: kind.to_owned(),
         message: message.chars().take(SAID_CHARS).collect(),
     })
+}
+
+/// The provider's own words in an error of Claude's form.
+pub fn said_in(body: &[u8]) -> Option<Said> {
+    let told = told_in(body)?;
+    said(&told.kind?, &told.message?)
+}
+
+fn told_in(body: &[u8]) -> Option<WireErrorBody> {
+    let wire: WireError = serde_json::from_slice(body).ok()?;
+    Some(wire.error)
 }
 
 /// What Claude calls an error of this fault, for a provider that calls it otherwise.

@@ -70,7 +70,8 @@ pub struct Entry {
     pub web_searches: u64,
     /// What was charged.
     pub cost_usd: f64,
-    /// `ok`, `cached`, `collapsed`, `replayed`, `preview`, or the code of the problem.
+    /// `ok`, `cached`, `collapsed`, `replayed`, `preview`, or the code of the problem. A batch has a second line, of the same
+    /// call, once it is `settled` or `charged-in-full`.
     pub outcome: &'static str,
     /// The SHA-256 of system prompt and question, in hexadecimal; none where nothing was sent.
     pub prompt_sha256: Option<String>,

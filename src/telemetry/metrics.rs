@@ -31,6 +31,8 @@ pub struct Metrics {
     cache: Family<CacheLabel, Counter>,
     /// Calls that a limit turned away, by org and limit.
     limited: Family<LimitLabels, Counter>,
+    /// Batches, by org and what became of them.
+    batches: Family<BatchLabels, Counter>,
     /// Further attempts at the same target.
     retries: Counter,
     /// 1 while a model of the provider is not asked because it keeps failing.
@@ -53,6 +55,19 @@ pub enum CacheResult {
     Collapsed,
     /// The caller did not want it.
     Bypassed,
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BatchFate {
+    /// A provider took it.
+    Created,
+    /// Its results were seen, and it was charged what they tell.
+    Settled,
+    /// It was charged in full, since nobody saw its results in time or they do not tell.
+    ChargedInFull,
+    /// Its results were seen, and this process holds nothing for it: it was settled before, or by another.
+    Unheld,
 }
 
 type Label = (&'static str, String);
@@ -80,6 +95,7 @@ labels!(OrgLabel { org });
 labels!(CacheLabel { result });
 labels!(LimitLabels { org, limit });
 labels!(ProviderLabel { provider });
+labels!(BatchLabels { org, fate });
 
 /// From a cache hit to the longest that Apex waits.
 const REQUEST_BUCKETS: [f64; 15] = [
@@ -112,6 +128,7 @@ impl Metrics {
             cost_usd: Family::default(),
             cache: Family::default(),
             limited: Family::default(),
+            batches: Family::default(),
             retries: Counter::default(),
             breaker_open: Family::default(),
             reserved_tokens: Gauge::default(),
@@ -162,6 +179,11 @@ impl Metrics {
             "limited",
             "Calls that a limit turned away",
             self.limited.clone(),
+        );
+        r.register(
+            "batches",
+            "Batches by what became of them",
+            self.batches.clone(),
         );
         r.register(
             "retries",
@@ -277,6 +299,21 @@ impl Metrics {
         self.limited.get_or_create(&labels).inc();
     }
 
+    /// Something became of a batch.
+    pub fn batch(&self, org: &OrgName, fate: BatchFate) {
+        let fate = match fate {
+            BatchFate::Created => "created",
+            BatchFate::Settled => "settled",
+            BatchFate::ChargedInFull => "charged_in_full",
+            BatchFate::Unheld => "unheld",
+        };
+        let labels = BatchLabels {
+            org: org.to_string(),
+            fate: fate.to_owned(),
+        };
+        self.batches.get_or_create(&labels).inc();
+    }
+
     /// The same target is asked again.
     pub fn retried(&self) {
         self.retries.inc();
@@ -312,6 +349,7 @@ mod tests {
         metrics.used(&org, &usage, Money::micros(10));
         metrics.cache(CacheResult::Hit);
         metrics.limited(&org, "calls_in_flight");
+        metrics.batch(&org, BatchFate::ChargedInFull);
         metrics.retried();
         metrics.breaker(&provider, true);
         let page = metrics.page();
@@ -324,6 +362,7 @@ mod tests {
             r#"belay_cost_usd_total{org="acme"} 0.00001"#,
             r#"belay_cache_total{result="hit"} 1"#,
             r#"belay_limited_total{org="acme",limit="calls_in_flight"} 1"#,
+            r#"belay_batches_total{org="acme",fate="charged_in_full"} 1"#,
             "belay_retries_total 1",
             r#"belay_breaker_open{provider="claude"} 1"#,
             "belay_reserved_tokens 0",

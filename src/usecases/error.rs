@@ -42,6 +42,15 @@ pub enum Error {
     /// None of the providers behind a model offers this.
     #[error("{0} is not offered by the model's providers")]
     NotOffered(&'static str),
+    /// The org may not use batches.
+    #[error("message batches are not open to this org")]
+    BatchesClosed,
+    /// No batch of the org has this id.
+    #[error("there is no such batch")]
+    NoSuchBatch,
+    /// No one provider takes all requests of a batch; which model is in the way.
+    #[error("{0}")]
+    NotBatched(String),
     /// The org's privacy rules leave nothing of what the task cannot do without.
     #[error("{0} is kept back by the org's privacy rules")]
     Withheld(Fault),
@@ -118,6 +127,9 @@ impl Error {
             | Self::Unfit(_)
             | Self::Rejected { .. }
             | Self::NotOffered(_)
+            | Self::BatchesClosed
+            | Self::NoSuchBatch
+            | Self::NotBatched(_)
             | Self::Withheld(_)
             | Self::OverLimit { .. }
             | Self::NotCached
@@ -143,7 +155,11 @@ impl Error {
             | Self::Unfit(_)
             | Self::Rejected { .. }
             | Self::Withheld(_) => "invalid-request",
-            Self::NoSuchModel { .. } | Self::NotOffered(_) => "not-found",
+            Self::NoSuchModel { .. }
+            | Self::NotOffered(_)
+            | Self::BatchesClosed
+            | Self::NoSuchBatch
+            | Self::NotBatched(_) => "not-found",
             Self::Limited { limit, .. } => match limit {
                 LimitName::RequestsPerMinute => "rate-limited",
                 LimitName::TokensPerMinute => "tokens-limited",

@@ -4,6 +4,7 @@
 //! of the hot path a line a step; how each step works stands in the rooms below.
 
 pub mod answer;
+pub mod batches;
 pub mod complete_chat;
 mod composition;
 pub mod cover;
@@ -21,6 +22,7 @@ mod verdict;
 mod web_search;
 
 pub use answer::{Answer, Asked, Told, Via};
+pub use batches::RelayBatches;
 pub use complete_chat::CompleteChat;
 pub use error::Error;
 pub use forget::Forget;

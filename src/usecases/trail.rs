@@ -6,7 +6,7 @@ use super::answer::{Asked, Landed};
 use super::composition::{Composition, Turn, prompt_sha256, sha256};
 use super::cover::Cover;
 use super::error::Error;
-use crate::domain::{Caller, Clock, RequestId, Target, TaskName};
+use crate::domain::{Caller, Clock, Money, RequestId, Target, TaskName, Usage};
 use crate::engine::dispatch;
 use crate::telemetry::Audit;
 use crate::telemetry::audit::Entry;
@@ -98,13 +98,38 @@ impl Trail {
             entry.output_tokens = turn.usage.output_tokens;
             entry.web_searches = turn.usage.web_searches;
             entry.cost_usd = turn.cost.as_usd();
-            if turn.attempts == 0 {
-                // The limits, or the time, kept all of it back.
-                entry.fields_sent.clear();
-                entry.fields_masked.clear();
-                entry.masked_values = 0;
-                entry.prompt_sha256 = None;
-            }
+        }
+        if turn.attempts == 0 {
+            self.sent_nothing();
+        }
+    }
+
+    /// This was charged, whoever told it.
+    pub fn charged(&mut self, usage: &Usage, cost: Money) {
+        if let Some(entry) = &mut self.entry {
+            entry.input_tokens = usage.all_input_tokens();
+            entry.output_tokens = usage.output_tokens;
+            entry.web_searches = usage.web_searches;
+            entry.cost_usd = cost.as_usd();
+        }
+    }
+
+    /// The limits, or the time, kept all of it back.
+    pub fn sent_nothing(&mut self) {
+        if let Some(entry) = &mut self.entry {
+            entry.fields_sent.clear();
+            entry.fields_masked.clear();
+            entry.masked_values = 0;
+            entry.prompt_sha256 = None;
+        }
+    }
+
+    /// A batch for `targets`, all of one provider, went there; the model stands in the line where it is only one.
+    pub fn handed_to(&mut self, targets: &[Target]) {
+        if let (Some(entry), Some(first)) = (&mut self.entry, targets.first()) {
+            entry.provider = Some(first.provider.to_string());
+            let is_one = targets.iter().all(|target| target.model == first.model);
+            entry.model = is_one.then(|| first.model.to_string());
         }
     }
 

@@ -9,6 +9,7 @@ mod admin;
 mod answers;
 mod audit;
 mod bad_input;
+mod batches;
 mod bedrock;
 mod budget;
 mod bulk;

@@ -155,19 +155,7 @@ impl Accounts {
             account.month.roll(timestamp, timezone, Unit::Month);
             account.check_slot(limits, need, bulk)?;
             account.check_tokens(limits, need, now)?;
-            let budgets = [
-                (LimitName::BudgetPerDay, limits.budget_per_day, &account.day),
-                (
-                    LimitName::BudgetPerMonth,
-                    limits.budget_per_month,
-                    &account.month,
-                ),
-            ];
-            for (name, budget, window) in budgets {
-                if let Some(budget) = budget {
-                    window.check(name, budget, need.cost, timestamp)?;
-                }
-            }
+            account.check_money(limits, need.cost, timestamp)?;
         }
         Ok(())
     }
@@ -187,6 +175,38 @@ impl Accounts {
             account.day.reserved += cost;
             account.month.reserved += cost;
         }
+        self.booked()
+    }
+
+    /// Charges `cost` at once, where every budget has room for it, and tells in which windows.
+    pub fn deposit(
+        &mut self,
+        caller: &Caller,
+        cost: Option<Money>,
+        timestamp: Timestamp,
+    ) -> Result<Booked, Blocked> {
+        let timezone = &caller.org.timezone;
+        for (account, limits) in self.of(caller) {
+            account.day.roll(timestamp, timezone, Unit::Day);
+            account.month.roll(timestamp, timezone, Unit::Month);
+            account.check_money(limits, cost, timestamp)?;
+        }
+        for (account, _) in self.of(caller) {
+            account.day.spent += cost.unwrap_or_default();
+            account.month.spent += cost.unwrap_or_default();
+        }
+        Ok(self.booked())
+    }
+
+    /// Corrects what was charged as `amount` to what it has cost.
+    pub fn correct(&mut self, caller: &Caller, booked: Booked, amount: Money, cost: Money) {
+        for (account, _) in self.of(caller) {
+            account.day.correct(booked.day, amount, cost);
+            account.month.correct(booked.month, amount, cost);
+        }
+    }
+
+    fn booked(&self) -> Booked {
         Booked {
             day: self.org.day.ends,
             month: self.org.month.ends,
@@ -304,6 +324,28 @@ impl Account {
         })
     }
 
+    fn check_money(
+        &self,
+        limits: &Limits,
+        cost: Option<Money>,
+        timestamp: Timestamp,
+    ) -> Result<(), Blocked> {
+        let budgets = [
+            (LimitName::BudgetPerDay, limits.budget_per_day, &self.day),
+            (
+                LimitName::BudgetPerMonth,
+                limits.budget_per_month,
+                &self.month,
+            ),
+        ];
+        for (name, budget, window) in budgets {
+            if let Some(budget) = budget {
+                window.check(name, budget, cost, timestamp)?;
+            }
+        }
+        Ok(())
+    }
+
     fn allowances(
         &self,
         limits: &Limits,
@@ -414,6 +456,12 @@ impl Window {
         if booked == self.ends {
             self.reserved = self.reserved.saturating_sub(reserved);
             self.spent += cost;
+        }
+    }
+
+    fn correct(&mut self, booked: Option<Timestamp>, amount: Money, cost: Money) {
+        if booked == self.ends {
+            self.spent = self.spent.saturating_sub(amount) + cost;
         }
     }
 

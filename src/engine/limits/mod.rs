@@ -9,6 +9,8 @@
 //!   at once; a reservation that nobody settles is charged in full.
 //! * Rates are kept as one point in time (GCRA) instead of a counter that something has to refill: taking and giving
 //!   back are an addition, and a reload that changes the rate needs no conversion.
+//! * What takes hours, as a batch does, is charged at once and corrected later: nobody who waits for money should wait for
+//!   that. It needs no turn, since it takes neither a slot nor tokens of the minute.
 //! * Order within a lane is strict. A large call at the head may hold up small ones behind it for a moment; the
 //!   other way round it could wait for ever.
 
@@ -23,7 +25,7 @@ use std::time::Duration;
 
 use account::{Accounts, Blocked, Booked};
 pub use account::{Allowance, LimitName};
-pub use reservation::{Hold, Slot};
+pub use reservation::{Deposit, Hold, Slot};
 use tokio::time::Instant;
 pub use turnstile::Lane;
 use turnstile::Turnstile;
@@ -133,6 +135,19 @@ impl Limits {
     ) -> Result<(Option<Slot>, Hold), Refusal> {
         let ledger = self.ledger(caller);
         ledger.reserve(caller, lane, need, patience).await
+    }
+
+    /// Charges `cost`, the most that work of hours can cost, until what it did cost is known.
+    ///
+    /// # Errors
+    /// At once, where a budget has no room for it: [`Refusal::OverLimit`] where it never has, else [`Refusal::Spent`].
+    pub fn deposit(&self, caller: &Caller, cost: Option<Money>) -> Result<Deposit, Refusal> {
+        let ledger = self.ledger(caller);
+        let timestamp = self.clock.timestamp();
+        let charged = ledger.lock().accounts.deposit(caller, cost, timestamp);
+        let booked = charged.map_err(|blocked| refusal(&blocked))?;
+        let amount = cost.unwrap_or_default();
+        Ok(Deposit::new(ledger, caller, amount, booked))
     }
 
     /// Every limit of the caller's org, and of its user where one is proved, with what is left.

@@ -22,6 +22,14 @@ pub struct Hold {
     settled: bool,
 }
 
+/// Money that was charged long before its cost is known. Dropped, it stays charged.
+pub struct Deposit {
+    ledger: Arc<Ledger>,
+    caller: Caller,
+    amount: Money,
+    booked: Booked,
+}
+
 impl Slot {
     pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, bulk: bool) -> Self {
         Self {
@@ -84,6 +92,29 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         self.charge(self.need.tokens, self.bound());
+    }
+}
+
+impl Deposit {
+    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, amount: Money, booked: Booked) -> Self {
+        Self {
+            ledger,
+            caller: caller.clone(),
+            amount,
+            booked,
+        }
+    }
+
+    /// What was charged.
+    pub fn amount(&self) -> Money {
+        self.amount
+    }
+
+    /// Corrects it to what was spent, on the day on which it was charged.
+    pub fn settle(self, cost: Money) {
+        self.ledger.give_back(|accounts| {
+            accounts.correct(&self.caller, self.booked, self.amount, cost);
+        });
     }
 }
 

@@ -25,6 +25,7 @@ fn caller(limits: Caps) -> Caller {
             tasks: Arc::default(),
             messages_cache_ttl: Duration::ZERO,
             privacy: None,
+            batches: false,
         }),
         credential_id: "flow".into(),
         credential_kind: CredentialKind::ApiKey,
@@ -350,4 +351,47 @@ async fn run(calls: Vec<Call>, budget: u64, slots: u32) -> (u64, u32, f64, usize
     let answered = outcomes.iter().flatten().count();
     let spent = outcomes.into_iter().flatten().sum();
     (spent, most.load(Ordering::SeqCst), left, answered)
+}
+
+fn budget(micros: u64) -> Caps {
+    Caps {
+        budget_per_day: Some(Money::micros(micros)),
+        ..Caps::default()
+    }
+}
+
+fn money_left(limits: &Limits, caller: &Caller) -> f64 {
+    limits.allowances(caller)[0].remaining
+}
+
+#[tokio::test]
+async fn a_deposit_is_charged_at_once_and_corrected_once_its_cost_is_known() {
+    let (limits, caller) = (limits(), caller(budget(1_000_000)));
+    let most = Some(Money::micros(600_000));
+    let deposit = limits.deposit(&caller, most).expect("room");
+    assert!((money_left(&limits, &caller) - 0.4).abs() < 1e-9);
+    deposit.settle(Money::micros(100_000));
+    assert!((money_left(&limits, &caller) - 0.9).abs() < 1e-9);
+    drop(limits.deposit(&caller, most).expect("room"));
+    assert!((money_left(&limits, &caller) - 0.3).abs() < 1e-9);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_the_money_of_a_deposit() {
+    let (limits, caller) = (limits(), caller(budget(1_000_000)));
+    let most = Some(Money::micros(600_000));
+    let _deposit = limits.deposit(&caller, most).expect("room");
+    let spent = |refusal: Option<Refusal>| match refusal {
+        Some(Refusal::Spent { retry_in, .. }) => retry_in > WHILE_OTHERS_END,
+        _ => false,
+    };
+    assert!(spent(limits.deposit(&caller, most).err()));
+    let refused = reserve(&limits, &caller, Lane::Single, need(600_000), 600);
+    assert!(spent(refused.await.err()), "told at once until when");
+    let never = limits.deposit(&caller, Some(Money::micros(1_000_001)));
+    assert!(matches!(never.err(), Some(Refusal::OverLimit { .. })));
+    assert!(matches!(
+        limits.deposit(&caller, None).err(),
+        Some(Refusal::OverLimit { .. })
+    ));
 }

@@ -42,6 +42,17 @@ impl Problem {
                     ..Self::new(code, error.to_string())
                 }
             }
+            Error::BatchesClosed => Self::new(
+                Code::NotFound,
+                format!(
+                    "message batches are not open to {org}; an operator opens them with batches = true in its [[orgs]]"
+                ),
+            ),
+            Error::NoSuchBatch => Self::new(
+                Code::NotFound,
+                format!("there is no batch of {org} with this id"),
+            ),
+            Error::NotBatched(why) => Self::new(Code::NotFound, why.clone()),
             Error::NotOffered(_) => Self::new(Code::NotFound, error.to_string()),
             Error::Withheld(fault) => Self::invalid_at(
                 &fault.pointer,

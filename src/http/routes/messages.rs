@@ -287,7 +287,7 @@ impl From<&Model> for WireModel {
     }
 }
 
-fn json_bytes(body: Bytes) -> Response {
+pub(super) fn json_bytes(body: Bytes) -> Response {
     let mut response = Response::new(Body::from(body));
     let media_type = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, media_type);

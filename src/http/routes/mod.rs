@@ -1,6 +1,7 @@
 //! Thin handlers beside their wire types.
 
 pub mod admin;
+pub mod batches;
 pub mod cache;
 pub mod chat;
 pub mod docs;

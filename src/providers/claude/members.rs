@@ -102,6 +102,13 @@ impl Members {
         }
     }
 
+    /// Where the value of `name` stands in the body, if it stands there as it came.
+    pub fn place(&self, name: &str) -> Option<Range<usize>> {
+        let kept = |member: &&Member| member.name == name && member.edit == Edit::Kept;
+        let member = self.held.iter().find(kept)?;
+        Some(member.value.clone())
+    }
+
     /// Without the member `name`; the comma that set it apart goes with it.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -219,6 +226,11 @@ mod tests {
         assert_eq!(changed.get("model"), Some("\"claude-sonnet-5-5\""));
         assert_eq!(changed.get("n"), Some("1.50e+2"));
         assert_eq!(changed.get("inner"), None);
+        assert_eq!(changed.place("model"), None);
+        assert_eq!(
+            changed.place("n").map(|place| &body[place]),
+            Some("1.50e+2")
+        );
         assert_eq!(text(&cut(body)), body);
     }
 

@@ -1,5 +1,7 @@
 //! A client's own Messages request, read as far as the gateway must know it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
@@ -7,7 +9,7 @@ use super::facts::Facts;
 use crate::domain::{Alias, Org, RequestId, Target};
 use crate::engine::dispatch::Question;
 use crate::providers::claude::{self, Fit, Members, NoMembers};
-use crate::providers::{Dialect, Outgoing};
+use crate::providers::{Dialect, Outgoing, Reach};
 use crate::salesforce::Fault;
 use crate::usecases::answer::{Caching, Repeat};
 
@@ -134,6 +136,24 @@ impl Message {
     pub fn with_body(mut self, body: &Bytes) -> Self {
         self.members = Members::of(body).expect("an object stays an object");
         self
+    }
+
+    /// Where in the body the name of the model stands.
+    ///
+    /// # Panics
+    /// Never: without the name of a model it is no message, and nobody changes that name in here.
+    pub fn place_of_model(&self) -> Range<usize> {
+        self.members.place("model").expect("it was read")
+    }
+
+    /// The most tokens that may come back.
+    pub fn max_tokens(&self) -> u32 {
+        self.max_tokens
+    }
+
+    /// How far it can go beyond what the bytes of its body tell.
+    pub fn reach(&self) -> Reach {
+        self.facts.reach
     }
 
     /// Why `org` may not send it: it has a budget, and no bound can be given for this.

@@ -17,4 +17,5 @@ mod relay_message;
 
 pub use count_tokens::CountTokens;
 pub use message::Message;
-pub use relay_message::{Events, Kept, RelayMessage, Relayed, TASK};
+pub(in crate::usecases) use relay_message::told;
+pub use relay_message::{Events, GivenUp, Kept, RelayMessage, Relayed, TASK};

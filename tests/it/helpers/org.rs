@@ -19,6 +19,8 @@ pub const SECOND_KEY: &str = "belay_acme-for-flow-next";
 pub const MESSAGES_KEY: &str = "belay_acme-for-messages";
 /// Globex's key for the tasks.
 pub const OTHER_KEY: &str = "belay_globex-for-flow";
+/// Globex's key for the Claude API.
+pub const OTHER_MESSAGES_KEY: &str = "belay_globex-for-messages";
 /// Our own key at the upstream.
 pub const UPSTREAM_KEY: &str = "sk-ant-scripted-upstream";
 /// Acme's Salesforce id.
@@ -30,6 +32,7 @@ const GLOBEX: &str = "00D5f000000GbxQ";
 #[derive(Clone)]
 pub struct Config {
     server: BTreeMap<String, String>,
+    orgs: String,
     limits: BTreeMap<String, String>,
     providers: String,
     targets: Vec<String>,
@@ -51,6 +54,7 @@ impl Config {
     pub fn to_address(address: &str) -> Self {
         let bare = Self {
             server: BTreeMap::new(),
+            orgs: String::new(),
             limits: BTreeMap::new(),
             providers: String::new(),
             targets: Vec::new(),
@@ -94,6 +98,12 @@ impl Config {
         self
     }
 
+    /// Both orgs may use batches.
+    pub fn batches(mut self) -> Self {
+        self.orgs.push_str("batches = true\n");
+        self.server("public_url", r#""https://belay.brackwater.example/""#)
+    }
+
     /// The lines of `[orgs.privacy]`, of Acme only.
     pub fn privacy(mut self, lines: &str) -> Self {
         self.privacy = format!("[orgs.privacy]\n{lines}\n");
@@ -135,17 +145,22 @@ impl Config {
             credential("flow-next", SECOND_KEY, "tasks"),
             credential("relay", MESSAGES_KEY, "messages"),
         ];
+        let globex = [
+            credential("flow", OTHER_KEY, "tasks"),
+            credential("relay", OTHER_MESSAGES_KEY, "messages"),
+        ];
         format!(
             "[server]\n{server}\n\
-             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{org}{acme}[orgs.limits]\n{limits}\n{privacy}\
-             [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{globex}[orgs.limits]\n{limits}\n\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{orgs}{org}{acme}[orgs.limits]\n{limits}\n{privacy}\
+             [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{orgs}{globex}[orgs.limits]\n{limits}\n\
              {providers}\n[models.default]\ntargets = [{targets}]\n\
              [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
             server = lines(&self.server),
             acme = acme.concat(),
             privacy = self.privacy,
             org = self.org,
-            globex = credential("flow", OTHER_KEY, "tasks"),
+            globex = globex.concat(),
+            orgs = self.orgs,
             providers = self.providers,
             targets = self.targets.join(", "),
             more = self.more,

@@ -1,0 +1,186 @@
+//! Batches: how a provider is asked about one, and what is held for those that nobody has settled yet.
+//!
+//! # Why
+//! A batch lives for hours, and there is no store. Its money is a [`Deposit`]: charged when it begins, corrected once when
+//! its results are first seen, and kept in full where that does not happen in time. So whatever is lost, be it this list
+//! with the process that holds it, is lost to the safe side. The breakers have no say here: they watch models, and a batch
+//! that is only asked about reaches none.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::time::Instant;
+
+use super::dispatch::{Dispatch, Error, Turn};
+use super::limits::Deposit;
+use super::retry;
+use crate::domain::{Caller, ModelId, OrgId, Price, ProviderName, RequestId};
+use crate::providers::{self, Batches, Fault, UpstreamId};
+
+/// Batches that are neither settled nor charged in full.
+#[derive(Default)]
+pub struct OpenBatches {
+    of_orgs: Mutex<HashMap<OrgId, HashMap<Place, Open>>>,
+}
+
+/// Where a batch is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The provider that works on it.
+    pub provider: ProviderName,
+    /// Its id there.
+    pub id: UpstreamId,
+}
+
+/// One of them.
+pub struct Open {
+    /// The call that began it.
+    pub request_id: RequestId,
+    /// Who began it.
+    pub caller: Caller,
+    /// What is charged for it so far: the most that it can cost.
+    pub deposit: Deposit,
+    /// What its models cost in a batch, each model once for each price.
+    pub prices: Vec<(ModelId, Option<Price>)>,
+    /// How many requests it has.
+    pub requests: usize,
+    /// When it is charged in full.
+    pub until: Instant,
+}
+
+/// Whether a provider may be asked the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// Whatever came of it: asking changes nothing.
+    Always,
+    /// Only where it is sure that nothing was done.
+    IfNothingWasDone,
+}
+
+/// Open batches of one org. Those beyond are charged in full, the oldest first.
+const OPEN: usize = 10_000;
+
+impl OpenBatches {
+    /// Keeps `open`, and yields what has to make room for it.
+    pub fn keep(&self, place: Place, open: Open) -> Option<Open> {
+        let mut orgs = self.lock();
+        let batches = orgs.entry(open.caller.org.id).or_default();
+        let room = batches.len() < OPEN || batches.contains_key(&place);
+        let oldest = || batches.iter().min_by_key(|(_, open)| open.until);
+        let oldest = (!room).then(oldest).flatten();
+        let oldest = oldest.map(|(place, _)| place.clone());
+        let out = oldest.and_then(|oldest| batches.remove(&oldest));
+        batches.insert(place, open).or(out)
+    }
+
+    /// Takes the batch of `org` at `place`, if it is there and `fit`: whoever takes it settles it.
+    pub fn take(&self, org: OrgId, place: &Place, fit: impl FnOnce(&Open) -> bool) -> Option<Open> {
+        let mut orgs = self.lock();
+        let batches = orgs.get_mut(&org)?;
+        batches.get(place).filter(|open| fit(open))?;
+        batches.remove(place)
+    }
+
+    /// Takes every batch whose time is over at `now`.
+    pub fn overdue(&self, now: Instant) -> Vec<Open> {
+        let mut orgs = self.lock();
+        let over = orgs
+            .values_mut()
+            .flat_map(|batches| batches.extract_if(|_, open| open.until <= now))
+            .map(|(_, open)| open);
+        over.collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OrgId, HashMap<Place, Open>>> {
+        self.of_orgs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Repeat {
+    fn allows(self, fault: Fault) -> bool {
+        match self {
+            Self::Always => fault.may_pass(),
+            Self::IfNothingWasDone => matches!(
+                fault,
+                Fault::Unreachable | Fault::RateLimited | Fault::Overloaded(_)
+            ),
+        }
+    }
+}
+
+impl Dispatch {
+    /// The batches of `provider`, if it takes any.
+    pub fn batches(&self, provider: &ProviderName) -> Option<&dyn Batches> {
+        self.upstreams.get(provider)?.provider.batches()
+    }
+
+    /// Asks `provider` about batches, again where that may help and is allowed.
+    ///
+    /// # Errors
+    /// What the provider said last. [`Error::Late`] where its slots were taken for all of the patience: then nothing was
+    /// sent.
+    pub async fn ask_batches<T>(
+        &self,
+        turn: &mut Turn,
+        provider: &ProviderName,
+        repeat: Repeat,
+        ask: impl for<'a> Fn(&'a dyn Batches) -> BoxFuture<'a, Result<T, providers::Error>>,
+    ) -> Result<T, Error> {
+        self.retries.deposit();
+        let upstream = self.upstreams.get(provider);
+        let Some((upstream, batches)) =
+            upstream.and_then(|upstream| Some((upstream, upstream.provider.batches()?)))
+        else {
+            // Providers do not change by a reload, and whoever asks has looked.
+            return Err(Error::Upstream(Fault::Unreachable.into()));
+        };
+        let mut nth = 0;
+        loop {
+            let org = turn.caller.org.id;
+            let Some(permit) = upstream.slots.take(org, &turn.patience).await else {
+                return Err(Error::Late);
+            };
+            let begun = self.clock.now();
+            turn.attempts += 1;
+            let answer = tokio::time::timeout(self.longest_life, ask(batches)).await;
+            let answer = answer.unwrap_or_else(|_| Err(Fault::Hung.into()));
+            drop(permit);
+            let took = self.clock.now().saturating_duration_since(begun);
+            turn.upstream += took;
+            let error = match answer {
+                Ok(answer) => {
+                    self.metrics.upstream(provider, "ok", took);
+                    return Ok(answer);
+                }
+                Err(error) => error,
+            };
+            self.told(turn, provider, &error, took);
+            let wait = retry::wait(nth, error.retry_after, &*self.entropy);
+            let again = repeat.allows(error.fault)
+                && nth < retry::RETRIES
+                && wait < self.left(turn)
+                && self.retries.withdraw();
+            if !again {
+                return Err(Error::Upstream(error));
+            }
+            nth += 1;
+            self.metrics.retried();
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn told(&self, turn: &Turn, provider: &ProviderName, error: &providers::Error, took: Duration) {
+        let fault = error.fault.as_str();
+        self.metrics.upstream(provider, fault, took);
+        tracing::warn!(
+            request_id = %turn.request_id,
+            org = %turn.caller.org.name,
+            provider = %provider,
+            fault,
+            upstream_id = error.upstream_id.as_deref(),
+            "the provider did not answer about a batch: {error}"
+        );
+    }
+}
