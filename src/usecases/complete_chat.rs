@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::relay::{Message, RelayMessage, Relayed};
+use super::answer::{Caching, Repeat};
+use super::relay::{Kept, Message, RelayMessage, Relayed};
 use super::{Error, Parts};
 use crate::domain::{Alias, Caller, Deadline, Effort, RequestId, Usage};
 use crate::providers::Dialect;
@@ -38,6 +39,10 @@ pub struct Chat {
     pub stop: Vec<String>,
     /// How hard the model should try, where the caller says so.
     pub effort: Option<Effort>,
+    /// What the caller allows the cache to do.
+    pub caching: Caching,
+    /// The caller's key for repeats.
+    pub repeat: Option<Repeat>,
 }
 
 /// The next text.
@@ -51,6 +56,8 @@ pub struct Completed {
     pub usage: Option<Usage>,
     /// When it came.
     pub at: Timestamp,
+    /// Why it was known before, where it was.
+    pub kept: Option<Kept>,
     /// The time spent waiting for providers.
     pub upstream: Duration,
 }
@@ -81,11 +88,10 @@ impl CompleteChat {
         by: Deadline,
     ) -> Result<Completed, Error> {
         let message = chat.as_message(request_id);
-        let (body, upstream) = match self.relay.run(caller, message, by).await? {
-            Relayed::Whole { body, upstream } => (body, upstream),
-            Relayed::Known { body, .. } => (body, Duration::ZERO),
-            // Nothing here asks for events.
-            Relayed::Events { .. } => return Err(Error::Internal),
+        let (body, kept, upstream) = match self.relay.run(caller, message, by).await? {
+            Relayed::Whole { body, upstream } => (body, None, upstream),
+            Relayed::Known { body, kept, .. } => (body, Some(kept), Duration::ZERO),
+            Relayed::Events { .. } => return Err(Error::Internal), // nothing here asks for events
         };
         let reply = claude::read_chat(&body).ok_or(Error::AnswerInvalid)?;
         Ok(Completed {
@@ -93,6 +99,7 @@ impl CompleteChat {
             stop: reply.stop,
             usage: reply.usage,
             at: self.parts.clock.timestamp(),
+            kept,
             upstream,
         })
     }
@@ -116,8 +123,11 @@ impl Chat {
             stop: &self.stop,
             fit,
         });
-        Message::of(&body, Dialect::default(), request_id)
+        let mut message = Message::of(&body, Dialect::default(), request_id)
             .expect("a body of our own has what a message needs")
-            .fitted(fit)
+            .fitted(fit);
+        message.caching = self.caching;
+        message.repeat.clone_from(&self.repeat);
+        message
     }
 }

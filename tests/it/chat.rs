@@ -282,6 +282,70 @@ async fn what_was_reserved_covers_the_room_that_was_asked_for() {
 }
 
 #[tokio::test]
+async fn a_repeat_by_its_key_costs_nothing() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    let ask = async |body: &Value| {
+        let call = app.chat(body).header("idempotency-key", "once");
+        call.send().await
+    };
+    let first = ask(&chat()).await.expect_ok();
+    let answer = ask(&chat()).await;
+    let second = answer.expect_ok();
+    assert_eq!(
+        answer.header("cache-status"),
+        Some("belay; hit; detail=idempotency-key")
+    );
+    assert_eq!(
+        (&first["choices"], &first["usage"]),
+        (&second["choices"], &second["usage"])
+    );
+    let other = ask(&with("max_tokens", json!(65))).await;
+    assert_eq!(other.status, 422, "{}", other.text());
+    assert_eq!(other.json()["error"]["code"], "idempotency-mismatch");
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn an_org_that_wants_it_is_given_an_answer_twice_but_none_of_another_effort() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream).org("messages_cache_ttl_s = 60")).await;
+    let hard = with("reasoning_effort", json!("high"));
+    for (body, count) in [(chat(), 1), (chat(), 1), (hard.clone(), 2), (hard, 2)] {
+        app.chat(&body).send().await.expect_ok();
+        assert_eq!(upstream.count(), count);
+    }
+    // To the byte what the chat was written as, and yet another question: this one leaves thinking to the model.
+    let same = format!(
+        "{{\"model\":\"default\",\"max_tokens\":64,\"messages\":{}}}",
+        chat()["messages"]
+    );
+    let call = app.anonymous(Method::POST, "/v1/messages");
+    let call = call.bearer(MESSAGES_KEY).body(same);
+    call.send().await.expect_ok();
+    assert_eq!(upstream.count(), 3);
+}
+
+#[tokio::test]
+async fn what_an_org_keeps_back_is_masked_in_a_chat_as_well() {
+    let upstream = Upstream::doing(Play::Answer(Reply::saying("Write to [EMAIL_1]."))).await;
+    let app = TestApp::new(&Config::to(&upstream).privacy("detect = [\"email\"]")).await;
+    let messages = json!([
+        {"role": "system", "content": "Sign as ada@acme.example."},
+        {"role": "user", "content": "Whom do I write to?"},
+    ]);
+    let answer = app.chat(&with("messages", messages)).send().await;
+    let completion = answer.expect_ok();
+    let sent = &upstream.seen()[0].body;
+    assert!(!sent.contains("ada@acme.example"), "{sent}");
+    assert!(sent.contains("[EMAIL_1]"), "{sent}");
+    assert_eq!(
+        completion["choices"][0]["message"]["content"],
+        "Write to ada@acme.example."
+    );
+}
+
+#[tokio::test]
 async fn the_audit_tells_chats_from_messages() {
     let upstream = Upstream::good().await;
     let belay = Belay::serve(&Config::to(&upstream)).await;

@@ -130,11 +130,7 @@ async fn what_a_chat_must_have_is_named_where_it_is_wrong() {
             "a text",
         ),
         (with("max_tokens", json!(0)), "max_tokens", "at least 1"),
-        (
-            with("max_tokens", json!("64")),
-            "max_tokens",
-            "a whole number",
-        ),
+        (with("max_tokens", json!("64")), "max_tokens", "an integer"),
         (with("temperature", json!("hot")), "temperature", "a number"),
         (with("stop", json!([1])), "stop[0]", "must be a string"),
         (

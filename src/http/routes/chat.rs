@@ -5,6 +5,7 @@
 //! It has neither tools nor streams. What an OpenAI client may send beyond it is refused where the answer would mean
 //! something else without it, and passed over where it would not.
 
+mod parameters;
 mod refused;
 mod request;
 
@@ -12,13 +13,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
 use self::request::WireChat;
+use super::{messages, wire};
 use crate::domain::Usage;
 use crate::http::call::Call;
-use crate::http::extract::{ForMessages, JsonBody, Patient};
+use crate::http::extract::{ForMessages, JsonBody, Patient, Wishes};
 use crate::http::problem::Problem;
 use crate::http::validate::BodySchemas;
 use crate::providers::claude::Stop;
@@ -33,6 +36,9 @@ pub struct ChatHeaders {
     /// The caller's patience in seconds, as `wait=25`: the answer comes before it ends. At most 110, which is also the default.
     #[param(rename = "Prefer", required = false, example = "wait=25")]
     prefer: String,
+    /// Known again for 24 hours: a repeat with the same key and body gets the first answer and costs nothing.
+    #[param(rename = "Idempotency-Key", required = false, max_length = 255)]
+    idempotency_key: String,
 }
 
 /// The next text of a chat.
@@ -132,10 +138,11 @@ pub async fn complete(
     call: Call,
     ForMessages(caller): ForMessages,
     Patient(by): Patient,
+    wishes: Wishes,
     JsonBody(body): JsonBody,
-) -> Result<Json<WireCompletion>, Problem> {
+) -> Result<Response, Problem> {
     call.is_for(TASK);
-    let chat = match request::read(&body, schemas.chat()) {
+    let mut chat = match request::read(&body, schemas.chat()) {
         Ok(chat) => chat,
         Err(faults) => {
             let problem = Problem::invalid(faults);
@@ -144,13 +151,18 @@ pub async fn complete(
             return Err(problem);
         }
     };
+    chat.caching = wishes.caching;
+    chat.repeat = wire::repeat(&wishes, "/chat/completions", &body, 0);
     let completed = complete_chat
         .run(&caller, (&chat, call.id.clone()), by)
         .await;
     let completed = completed.map_err(|error| Problem::about(&caller, &error))?;
     call.waited_for_providers(completed.upstream);
     let id = format!("chatcmpl-{}", call.id);
-    Ok(Json(completion(id, chat.model.to_string(), completed)))
+    let known = completed.kept.map(messages::cache_status);
+    let mut response = Json(completion(id, chat.model.to_string(), completed)).into_response();
+    response.headers_mut().extend(known);
+    Ok(response)
 }
 
 fn completion(id: String, model: String, completed: Completed) -> WireCompletion {

@@ -147,14 +147,8 @@ pub async fn create(
             } else {
                 json_bytes(body)
             };
-            let status = match kept {
-                Kept::For(ttl) => format!("belay; hit; ttl={}", ttl.as_secs()),
-                Kept::ByItsKey => "belay; hit; detail=idempotency-key".to_owned(),
-            };
-            response.headers_mut().insert(
-                HeaderName::from_static("cache-status"),
-                HeaderValue::from_str(&status).expect("ASCII"),
-            );
+            let (name, status) = cache_status(kept);
+            response.headers_mut().insert(name, status);
             response
         }
         Relayed::Events { events, upstream } => {
@@ -285,6 +279,18 @@ impl From<&Model> for WireModel {
             }),
         }
     }
+}
+
+/// The header that tells why an answer was known (RFC 9211).
+pub fn cache_status(kept: Kept) -> (HeaderName, HeaderValue) {
+    let status = match kept {
+        Kept::For(ttl) => format!("belay; hit; ttl={}", ttl.as_secs()),
+        Kept::ByItsKey => "belay; hit; detail=idempotency-key".to_owned(),
+    };
+    (
+        HeaderName::from_static("cache-status"),
+        HeaderValue::from_str(&status).expect("ASCII"),
+    )
 }
 
 pub(super) fn json_bytes(body: Bytes) -> Response {

@@ -104,6 +104,7 @@ pub fn read_chat(body: &[u8]) -> Option<ChatReply> {
 mod tests {
     use super::*;
     use crate::domain::{Capabilities, ModelId, ProviderName};
+    use crate::providers::{Surface, capabilities};
 
     fn target(thinking: Thinking, effort: bool) -> Target {
         Target {
@@ -114,10 +115,7 @@ mod tests {
                 thinking,
                 effort,
                 max_output_tokens: 64_000,
-                ..crate::providers::capabilities::of(
-                    crate::providers::Surface::Claude,
-                    "some-model",
-                )
+                ..capabilities::of(Surface::Claude, "some-model")
             },
             simulated: false,
         }

@@ -46,6 +46,7 @@ impl Memory {
             .part(text(&message.dialect.version).as_bytes())
             .part(text(&message.dialect.betas).as_bytes())
             .part(policy.unwrap_or_default().as_bytes())
+            .part(message.effort().unwrap_or_default().as_bytes())
             .part(&body)
             .finish();
         Some(Self {

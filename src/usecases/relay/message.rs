@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::facts::Facts;
-use crate::domain::{Alias, Org, RequestId, Target};
+use crate::domain::{Alias, Effort, Org, RequestId, Target};
 use crate::engine::dispatch::Question;
 use crate::providers::claude::{self, Fit, Members, NoMembers};
 use crate::providers::{Dialect, Outgoing, Reach};
@@ -121,6 +121,12 @@ impl Message {
             fit: Some(fit),
             ..self
         }
+    }
+
+    /// How hard a [`fitted`](Self::fitted) request asks the model to try, which its body does not say.
+    pub fn effort(&self) -> Option<&'static str> {
+        self.fit
+            .map(|fit| fit.effort.map_or("its own", Effort::as_str))
     }
 
     /// The body as the client wrote it, but for what was changed since.

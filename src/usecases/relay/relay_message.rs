@@ -168,7 +168,7 @@ impl RelayMessage {
             Some(Begin::Running(first)) => first.wait(by.at()).await.unwrap_or(Err(Error::Late)),
         };
         let Parts { audit, clock, .. } = &*self.parts;
-        let trail = Trail::of(audit, clock, caller, TASK, &message.request_id);
+        let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
         let outcome = landed.as_ref().map_or_else(Error::code, |_| "replayed");
         trail.ended(outcome).await;
         landed.map(|body| Relayed::Known {

@@ -2,14 +2,16 @@
 
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::parameters::{self, Lifted};
 use super::refused;
 use crate::domain::{Alias, Effort};
 use crate::http::validate::BodySchema;
 use crate::providers::claude::Turn;
 use crate::salesforce::Fault;
+use crate::usecases::answer::Caching;
 use crate::usecases::complete_chat::Chat;
 
 /// A conversation that waits for its next text.
@@ -131,26 +133,6 @@ pub enum WireEffort {
     High,
 }
 
-/// Members of `parameters` that count as one of the request itself, beside its name there.
-const TAKEN: [(&str, &str); 6] = [
-    ("max_tokens", "max_tokens"),
-    ("max_completion_tokens", "max_completion_tokens"),
-    ("stop", "stop"),
-    ("stop_sequences", "stop"),
-    ("effort", "reasoning_effort"),
-    ("reasoning_effort", "reasoning_effort"),
-];
-/// Members of `parameters` that are taken and left out.
-const LEFT_OUT: [&str; 7] = [
-    "temperature",
-    "top_p",
-    "top_k",
-    "seed",
-    "frequency_penalty",
-    "presence_penalty",
-    "user",
-];
-
 /// The chat in `body`.
 ///
 /// # Errors
@@ -160,13 +142,13 @@ pub fn read(body: &Bytes, schema: &BodySchema) -> Result<Chat, Vec<Fault>> {
         return Err(vec![fault("", "must be one JSON object")]);
     };
     let mut faults = refused::among(&members, "");
-    let lifted = match members.get("parameters").cloned() {
-        Some(Value::Object(parameters)) => lift(parameters, &mut members, &mut faults),
+    let lifted: Lifted = match members.get("parameters").cloned() {
+        Some(Value::Object(parameters)) => parameters::lift(parameters, &mut members, &mut faults),
         _ => Vec::new(),
     };
     let body = Value::Object(members);
     for mut broken in schema.check(&body, "").err().unwrap_or_default() {
-        broken.pointer = where_it_came(&broken.pointer, &lifted);
+        broken.pointer = parameters::where_it_came(&broken.pointer, &lifted);
         if !faults.iter().any(|fault| fault.pointer == broken.pointer) {
             faults.push(broken);
         }
@@ -182,49 +164,6 @@ pub fn read(body: &Bytes, schema: &BodySchema) -> Result<Chat, Vec<Fault>> {
         )]
     })?;
     wire.into_chat()
-}
-
-/// Lifts what counts out of `parameters` into `members`, and notes what may not be there. Answers each lifted member
-/// beside the name that it had.
-fn lift(
-    parameters: Map<String, Value>,
-    members: &mut Map<String, Value>,
-    faults: &mut Vec<Fault>,
-) -> Vec<(&'static str, &'static str)> {
-    faults.extend(refused::among(&parameters, "/parameters"));
-    let mut lifted = Vec::new();
-    for (name, value) in parameters {
-        if value.is_null() || LEFT_OUT.contains(&&*name) || refused::is_known(&name) {
-            continue;
-        }
-        let Some(&(from, member)) = TAKEN.iter().find(|(known, _)| *known == name) else {
-            let shown: String = name.chars().take(60).collect();
-            let taken = TAKEN.map(|(known, _)| known).join(", ");
-            faults.push(fault(
-                &format!(
-                    "/parameters/{}",
-                    shown.replace('~', "~0").replace('/', "~1")
-                ),
-                &format!("is nothing that Claude is told here; there can be {taken}"),
-            ));
-            continue;
-        };
-        if members.get(member).is_none_or(Value::is_null) {
-            members.insert(member.to_owned(), value);
-            lifted.push((from, member));
-        }
-    }
-    lifted
-}
-
-/// The place of a fault in the request as it was before anything was lifted.
-fn where_it_came(pointer: &str, lifted: &[(&str, &str)]) -> String {
-    let moved = lifted.iter().find_map(|(from, member)| {
-        let rest = pointer.strip_prefix('/')?.strip_prefix(member)?;
-        let is_it = rest.is_empty() || rest.starts_with('/');
-        is_it.then(|| format!("/parameters/{from}{rest}"))
-    });
-    moved.unwrap_or_else(|| pointer.to_owned())
 }
 
 impl WireChat {
@@ -270,6 +209,8 @@ impl WireChat {
                     .min(),
                 stop: self.stop.map(WireStop::into_texts).unwrap_or_default(),
                 effort: self.reasoning_effort.map(Effort::from),
+                caching: Caching::default(),
+                repeat: None,
             }),
             _ => Err(faults),
         }
@@ -320,7 +261,7 @@ impl From<WireEffort> for Effort {
     }
 }
 
-fn fault(pointer: &str, detail: &str) -> Fault {
+pub(super) fn fault(pointer: &str, detail: &str) -> Fault {
     Fault {
         pointer: pointer.to_owned(),
         detail: detail.to_owned(),
