@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Message;
-use super::relay_message::{admitted, covered, told};
+use super::passage::told;
+use super::relay_message::{admitted, covered};
 use crate::domain::{Caller, Deadline};
 use crate::engine::dispatch::Turn;
 use crate::engine::flight::Patience;

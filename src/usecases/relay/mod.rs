@@ -13,9 +13,12 @@ mod facts;
 mod memory;
 mod message;
 pub mod models;
+mod passage;
 mod relay_message;
+mod relayed;
 
 pub use count_tokens::CountTokens;
 pub use message::Message;
-pub(in crate::usecases) use relay_message::told;
-pub use relay_message::{Events, GivenUp, Kept, RelayMessage, Relayed, TASK};
+pub(in crate::usecases) use passage::told;
+pub use relay_message::{RelayMessage, TASK};
+pub use relayed::{Events, GivenUp, Kept, Relayed};
