@@ -184,3 +184,76 @@ impl Dispatch {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::domain::{CredentialKind, Limits as Caps, Money, Org, OrgName, SystemClock};
+    use crate::engine::limits::Limits;
+    use crate::telemetry::Metrics;
+
+    fn caller() -> Caller {
+        let id = "00D5f000000XyZaEAK".parse().expect("an id");
+        Caller {
+            org: Arc::new(Org {
+                id: OrgId::new(id).expect("an org"),
+                name: OrgName::parse("acme").expect("a name"),
+                timezone: TimeZone::UTC,
+                limits: Caps::default(),
+                per_user: Caps::default(),
+                models: BTreeMap::new(),
+                tasks: Arc::default(),
+                messages_cache_ttl: std::time::Duration::ZERO,
+                privacy: None,
+                batches: true,
+            }),
+            credential_id: "relay".into(),
+            credential_kind: CredentialKind::ApiKey,
+            user: None,
+            scopes: Arc::new([]),
+        }
+    }
+
+    fn place(nth: usize) -> Place {
+        Place {
+            provider: ProviderName::parse("claude").expect("a name"),
+            id: UpstreamId::parse(&format!("msgbatch_{nth}")).expect("an id"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_org_has_room_for_so_many_and_the_oldest_goes_first() {
+        let limits = Limits::new(Arc::new(SystemClock), Arc::new(Metrics::new()));
+        let (batches, caller, begin) = (OpenBatches::default(), caller(), Instant::now());
+        let org = caller.org.id;
+        let open = |seconds: u64| Open {
+            request_id: RequestId::parse("r1").expect("an id"),
+            caller: caller.clone(),
+            deposit: limits.deposit(&caller, Some(Money::ZERO)).expect("room"),
+            prices: Vec::new(),
+            requests: 1,
+            until: begin + Duration::from_secs(seconds),
+        };
+        for nth in 0..OPEN {
+            assert!(batches.keep(place(nth), open(nth as u64 + 1)).is_none());
+        }
+        let same = batches
+            .keep(place(7), open(70_000))
+            .expect("the one before");
+        assert_eq!(same.until, begin + Duration::from_secs(8));
+        let oldest = batches.keep(place(OPEN), open(70_000)).expect("no room");
+        assert_eq!(oldest.until, begin + Duration::from_secs(1));
+        assert!(batches.take(org, &place(0), |_| true).is_none());
+        assert!(batches.take(org, &place(1), |_| false).is_none());
+        assert!(batches.take(org, &place(1), |_| true).is_some());
+        assert!(batches.take(org, &place(1), |_| true).is_none(), "once");
+        // The third to the tenth are over by then, less the one that was begun again.
+        assert_eq!(batches.overdue(begin + Duration::from_secs(10)).len(), 7);
+        assert!(batches.overdue(begin + Duration::from_secs(10)).is_empty());
+    }
+}

@@ -8,12 +8,12 @@ use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
 use super::messages::{MessagesHeaders, WireMessage, json_bytes};
-use crate::domain::Caller;
+use crate::domain::{Caller, Deadline};
 use crate::http::call::Call;
 use crate::http::extract::{ForMessages, MessagesBody, PatientForTheFirst};
 use crate::http::problem::{Code, Problem};
 use crate::providers::Dialect;
-use crate::usecases::batches::{About, Said, TASK};
+use crate::usecases::batches::{About, Answered, TASK};
 use crate::usecases::{Error, RelayBatches};
 
 /// Hands in up to 100,000 Messages requests at once, to be answered within a day at half the price.
@@ -38,7 +38,7 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     call.is_for(TASK);
     let created = batches.create(&caller, body, dialect, (&call.id, by));
-    said(&call, &caller, created.await)
+    answered(&call, &caller, created.await)
 }
 
 /// Refuses to list batches.
@@ -76,7 +76,7 @@ pub async fn retrieve(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let told = batches.retrieve(&caller, about(&call, &id, dialect, by));
-    said(&call, &caller, told.await)
+    answered(&call, &caller, told.await)
 }
 
 /// Begins to end a batch before its time.
@@ -96,7 +96,7 @@ pub async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let told = batches.cancel(&caller, about(&call, &id, dialect, by));
-    said(&call, &caller, told.await)
+    answered(&call, &caller, told.await)
 }
 
 /// Has a batch forgotten that has ended, with its results.
@@ -116,7 +116,7 @@ pub async fn delete(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let told = batches.delete(&caller, about(&call, &id, dialect, by));
-    said(&call, &caller, told.await)
+    answered(&call, &caller, told.await)
 }
 
 /// Passes on the results of a batch that has ended.
@@ -151,7 +151,7 @@ pub async fn results(
     Ok(response)
 }
 
-fn about<'a>(call: &Call, id: &'a str, dialect: Dialect, by: crate::domain::Deadline) -> About<'a> {
+fn about<'a>(call: &Call, id: &'a str, dialect: Dialect, by: Deadline) -> About<'a> {
     call.is_for(TASK);
     About {
         id,
@@ -161,8 +161,12 @@ fn about<'a>(call: &Call, id: &'a str, dialect: Dialect, by: crate::domain::Dead
     }
 }
 
-fn said(call: &Call, caller: &Caller, said: Result<Said, Error>) -> Result<Response, Problem> {
-    let said = said.map_err(|error| Problem::about(caller, &error))?;
-    call.waited_for_providers(said.upstream);
-    Ok(json_bytes(said.body))
+fn answered(
+    call: &Call,
+    caller: &Caller,
+    answered: Result<Answered, Error>,
+) -> Result<Response, Problem> {
+    let answered = answered.map_err(|error| Problem::about(caller, &error))?;
+    call.waited_for_providers(answered.upstream);
+    Ok(json_bytes(answered.body))
 }

@@ -6,28 +6,35 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::placing::Placing;
-use super::{
-    BatchId, LIFE, MARGIN, PURPOSE, RelayBatches, Requests, Said, TASK, counted, reply, turn,
-};
+use super::{Answered, BatchId, LIFE, MARGIN, RelayBatches, Requests, TASK, counted, reply, turn};
 use crate::domain::{Caller, Deadline, Money, RequestId, Usage};
 use crate::engine::batches::{Open, Place, Repeat};
 use crate::engine::dispatch::{self, Turn};
 use crate::engine::limits::Deposit;
 use crate::providers::claude::Members;
-use crate::providers::{Dialect, Fault};
+use crate::providers::{Dialect, Fault, UpstreamId};
 use crate::telemetry::metrics::BatchFate;
 use crate::usecases::relay::told;
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
 
-/// A batch on its way. It outlives the call that hands it in.
-struct Passage {
-    batches: RelayBatches,
-    public_url: String,
+/// A batch that may go to its provider, and is charged in full already.
+struct Admitted {
+    /// As it goes there.
+    body: Bytes,
+    /// How many requests it has.
     requests: usize,
     placing: Placing,
     deposit: Deposit,
-    body: Bytes,
+    /// What its id will be sealed with.
+    secret: [u8; 32],
+    public_url: String,
+}
+
+/// A batch on its way. It outlives the call that hands it in.
+struct Passage {
+    batches: RelayBatches,
+    admitted: Admitted,
     dialect: Dialect,
     turn: Turn,
     trail: Trail,
@@ -44,27 +51,22 @@ impl RelayBatches {
         body: Bytes,
         dialect: Dialect,
         (request_id, by): (&RequestId, Deadline),
-    ) -> Result<Said, Error> {
+    ) -> Result<Answered, Error> {
         let Parts { audit, clock, .. } = &*self.parts;
+        let admitted = self.admit_batch(caller, body, request_id).await;
         let mut trail = Trail::of(audit, clock, caller, TASK, request_id);
-        let (public_url, requests, placing, deposit) =
-            match self.admit_batch(caller, body, request_id).await {
-                Ok(admitted) => admitted,
-                Err(error) => {
-                    counted(&self.parts, caller, &error);
-                    trail.ended(error.code()).await;
-                    return Err(error);
-                }
-            };
-        let body = requests.with_models(&placing.names());
-        trail.sends_message(&body, None);
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                counted(&self.parts, caller, &error);
+                trail.ended(error.code()).await;
+                return Err(error);
+            }
+        };
+        trail.sends_message(&admitted.body, None);
         let passage = Passage {
             batches: self.clone(),
-            public_url,
-            requests: requests.all.len(),
-            placing,
-            deposit,
-            body,
+            admitted,
             dialect,
             turn: turn(request_id, caller, by),
             trail,
@@ -84,7 +86,7 @@ impl RelayBatches {
         caller: &Caller,
         body: Bytes,
         request_id: &RequestId,
-    ) -> Result<(String, Requests, Placing, Deposit), Error> {
+    ) -> Result<Admitted, Error> {
         let public_url = self.opened_for(caller)?.to_owned();
         self.parts.limits.admit_request(caller)?;
         self.charge_overdue();
@@ -96,20 +98,28 @@ impl RelayBatches {
             .map_err(|_| Error::Internal)?
             .map_err(Error::Unfit)?;
         let placing = Placing::of(caller, &requests, &self.parts.dispatch)?;
+        let secret = self.secret_at(&placing.provider).ok_or(Error::Internal)?;
         let deposit = self.parts.limits.deposit(caller, placing.bound)?;
-        Ok((public_url, requests, placing, deposit))
+        Ok(Admitted {
+            body: requests.with_models(&placing.names()),
+            requests: requests.all.len(),
+            placing,
+            deposit,
+            secret,
+            public_url,
+        })
     }
 }
 
 impl Passage {
-    async fn run(mut self, waiter: oneshot::Sender<Result<Said, Error>>) {
+    async fn run(mut self, waiter: oneshot::Sender<Result<Answered, Error>>) {
         let parts = Arc::clone(&self.batches.parts);
-        let (body, dialect) = (&self.body, &self.dialect);
+        let (body, dialect) = (&self.admitted.body, &self.dialect);
         let sent = parts
             .dispatch
             .ask_batches(
                 &mut self.turn,
-                &self.placing.provider,
+                &self.admitted.placing.provider,
                 Repeat::IfNothingWasDone,
                 |batches| batches.create(body.clone(), dialect.clone()),
             )
@@ -130,35 +140,33 @@ impl Passage {
     async fn begun(
         mut self,
         reply: Members,
-        id: crate::providers::UpstreamId,
-        waiter: oneshot::Sender<Result<Said, Error>>,
+        id: UpstreamId,
+        waiter: oneshot::Sender<Result<Answered, Error>>,
     ) {
         let parts = &self.batches.parts;
         let org = &self.turn.caller.org;
         let place = Place {
-            provider: self.placing.provider.clone(),
+            provider: self.admitted.placing.provider.clone(),
             id,
         };
         let id = BatchId {
             place: place.clone(),
-            bound: self.deposit.amount(),
+            bound: self.admitted.deposit.amount(),
             until: parts.clock.timestamp() + LIFE + MARGIN,
         };
-        let batches = parts.dispatch.batches(&place.provider);
-        let secret = batches.map(|batches| batches.derived_secret(PURPOSE));
-        let id = id.sealed(org.id, &secret.unwrap_or_default());
-        let told = Said {
-            body: reply::told(reply, &id, &self.public_url),
+        let id = id.sealed(org.id, &self.admitted.secret);
+        let told = Answered {
+            body: reply::told(reply, &id, &self.admitted.public_url),
             upstream: self.turn.upstream,
         };
         parts.metrics.batch(&org.name, BatchFate::Created);
-        self.trail.handed_to(&self.placing.targets);
+        self.trail.handed_to(&self.admitted.placing.targets);
         let open = Open {
             request_id: self.turn.request_id.clone(),
             caller: self.turn.caller.clone(),
-            deposit: self.deposit,
-            prices: self.placing.prices,
-            requests: self.requests,
+            deposit: self.admitted.deposit,
+            prices: self.admitted.placing.prices,
+            requests: self.admitted.requests,
             until: parts.clock.now() + LIFE + MARGIN,
         };
         if let Some(out) = self.batches.open.keep(place, open) {
@@ -172,23 +180,23 @@ impl Passage {
     async fn failed(
         mut self,
         error: dispatch::Error,
-        waiter: oneshot::Sender<Result<Said, Error>>,
+        waiter: oneshot::Sender<Result<Answered, Error>>,
     ) {
         let parts = &self.batches.parts;
         let may_have_cost = match &error {
             dispatch::Error::Upstream(error) => error.fault.may_have_cost(),
             _ => false,
         };
-        self.trail.handed_to(&self.placing.targets);
+        self.trail.handed_to(&self.admitted.placing.targets);
         if may_have_cost {
             // It may be at work by now, and nobody knows its id.
-            let bound = self.deposit.amount();
+            let bound = self.admitted.deposit.amount();
             let org = &self.turn.caller.org.name;
             parts.metrics.used(org, &Usage::default(), bound);
             parts.metrics.batch(org, BatchFate::ChargedInFull);
             self.trail.charged(&Usage::default(), bound);
         } else {
-            self.deposit.settle(Money::ZERO);
+            self.admitted.deposit.settle(Money::ZERO);
         }
         if self.turn.attempts == 0 {
             self.trail.sent_nothing();

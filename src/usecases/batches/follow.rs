@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{About, BatchId, RelayBatches, Said, counted, reply};
+use super::{About, Answered, BatchId, RelayBatches, counted, reply};
 use crate::domain::Caller;
 use crate::engine::batches::Repeat;
 use crate::engine::dispatch::{self, Turn};
@@ -24,7 +24,7 @@ impl RelayBatches {
     ///
     /// # Errors
     /// Whatever keeps the caller from knowing.
-    pub async fn retrieve(&self, caller: &Caller, about: About<'_>) -> Result<Said, Error> {
+    pub async fn retrieve(&self, caller: &Caller, about: About<'_>) -> Result<Answered, Error> {
         self.run(caller, &about, Errand::Retrieve).await
     }
 
@@ -32,7 +32,7 @@ impl RelayBatches {
     ///
     /// # Errors
     /// Whatever keeps the caller from that.
-    pub async fn cancel(&self, caller: &Caller, about: About<'_>) -> Result<Said, Error> {
+    pub async fn cancel(&self, caller: &Caller, about: About<'_>) -> Result<Answered, Error> {
         self.run(caller, &about, Errand::Cancel).await
     }
 
@@ -40,11 +40,16 @@ impl RelayBatches {
     ///
     /// # Errors
     /// Whatever keeps the caller from that.
-    pub async fn delete(&self, caller: &Caller, about: About<'_>) -> Result<Said, Error> {
+    pub async fn delete(&self, caller: &Caller, about: About<'_>) -> Result<Answered, Error> {
         self.run(caller, &about, Errand::Delete).await
     }
 
-    async fn run(&self, caller: &Caller, about: &About<'_>, errand: Errand) -> Result<Said, Error> {
+    async fn run(
+        &self,
+        caller: &Caller,
+        about: &About<'_>,
+        errand: Errand,
+    ) -> Result<Answered, Error> {
         let answered = tokio::select! {
             answered = self.answer(caller, about, errand) => answered,
             () = tokio::time::sleep_until(about.by.at()) => Err(Error::Late),
@@ -57,7 +62,7 @@ impl RelayBatches {
         caller: &Caller,
         about: &About<'_>,
         errand: Errand,
-    ) -> Result<Said, Error> {
+    ) -> Result<Answered, Error> {
         let public_url = self.opened_for(caller)?;
         let id = self.admit(caller, about)?;
         let mut turn = about.turn(caller);
@@ -69,7 +74,7 @@ impl RelayBatches {
         }
         let malformed = |_| told(dispatch::Error::Upstream(Fault::Malformed.into()));
         let reply = Members::of(&reply).map_err(malformed)?;
-        Ok(Said {
+        Ok(Answered {
             body: reply::told(reply, about.id, public_url),
             upstream: turn.upstream,
         })

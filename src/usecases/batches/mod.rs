@@ -34,7 +34,7 @@ use self::id::BatchId;
 pub use self::requests::Requests;
 pub use self::results::Results;
 use super::{Error, Parts};
-use crate::domain::{Caller, Deadline, RequestId};
+use crate::domain::{Caller, Deadline, ProviderName, RequestId};
 use crate::engine::batches::{OpenBatches, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::flight::Patience;
@@ -65,7 +65,7 @@ pub struct About<'a> {
 
 /// What a provider says of a batch, as the client may see it.
 #[derive(Debug)]
-pub struct Said {
+pub struct Answered {
     /// Its words.
     pub body: Bytes,
     /// The time spent waiting for it.
@@ -117,11 +117,14 @@ impl RelayBatches {
         self.opened_for(caller)?;
         self.parts.limits.admit_request(caller)?;
         self.charge_overdue();
-        let secret = |provider: &_| {
-            let batches = self.parts.dispatch.batches(provider)?;
-            Some(batches.derived_secret(PURPOSE))
-        };
-        BatchId::open(about.id, caller.org.id, secret).ok_or(Error::NoSuchBatch)
+        BatchId::open(about.id, caller.org.id, |provider| self.secret_at(provider))
+            .ok_or(Error::NoSuchBatch)
+    }
+
+    /// What the ids of batches at `provider` are sealed with.
+    fn secret_at(&self, provider: &ProviderName) -> Option<[u8; 32]> {
+        let batches = self.parts.dispatch.batches(provider)?;
+        Some(batches.derived_secret(PURPOSE))
     }
 }
 
