@@ -104,6 +104,16 @@ impl Pass {
         self.say(|state, _| *state = State::default());
     }
 
+    /// The target has begun to answer: others need not wait until it has ended.
+    pub fn answers(&mut self) {
+        if std::mem::take(&mut self.probe) {
+            let breakers = Arc::clone(&self.breakers);
+            let mut states = breakers.lock();
+            states.insert(self.name.clone(), State::default());
+            breakers.show(&states, &self.name.0);
+        }
+    }
+
     /// The target failed, by a fault of its own.
     pub fn failed(self) {
         self.say(|state, now| {

@@ -20,7 +20,7 @@ use super::slots::Slots;
 use crate::domain::{
     Caller, Clock, Entropy, Money, Price, ProviderName, RequestId, Route, Target, Usage,
 };
-use crate::providers::{self, Fault, Outgoing, Provider, Reach, Reply};
+use crate::providers::{self, Fault, Outgoing, Provider, Reach, Reply, claude};
 use crate::telemetry::Metrics;
 
 /// Sends questions to providers.
@@ -214,17 +214,27 @@ impl Dispatch {
         }
     }
 
-    /// Asks the targets of `route` that count how many tokens `question` comes to. That costs nothing, so nothing is
+    /// Asks the targets of `route` that count how many tokens `question` comes to. That costs nothing, so only a slot is
     /// reserved; `None` where no target of the route counts.
     ///
     /// # Errors
     /// What the last target said, where none answered.
     pub async fn count(
         &self,
-        turn: &Turn,
+        turn: &mut Turn,
         route: &Route,
         question: &dyn Question,
     ) -> Result<Option<Bytes>, Error> {
+        let need = Need {
+            slot: true,
+            tokens: 0,
+            cost: Some(Money::ZERO),
+        };
+        let reserved = self
+            .limits
+            .reserve(&turn.caller, turn.lane, need, &turn.patience);
+        let (_slot, hold) = reserved.await?;
+        hold.release();
         let mut last = None;
         for target in &route.targets {
             let Some(upstream) = self.upstreams.get(&target.provider) else {
@@ -240,8 +250,10 @@ impl Dispatch {
             else {
                 return Err(Error::Late);
             };
+            turn.attempts += 1;
             match tokio::time::timeout(self.left(turn), counting).await {
-                Ok(Ok(count)) => return Ok(Some(count)),
+                Ok(Ok(count)) if claude::is_count(&count) => return Ok(Some(count)),
+                Ok(Ok(_)) => last = Some(Fault::Malformed.into()),
                 Ok(Err(error)) if error.fault.is_of_the_target() => last = Some(error),
                 Ok(Err(error)) => return Err(Error::Upstream(error)),
                 Err(_) => return Err(Error::Late),
@@ -270,7 +282,7 @@ impl Dispatch {
                 Ok(answered) => return Ok((answered, target)),
                 Err(Error::Upstream(error)) => {
                     let hopeless = !error.fault.is_of_the_target();
-                    last = Some(error);
+                    last = Some(told_of(last, error));
                     if hopeless || self.left(turn).is_zero() {
                         break;
                     }
@@ -446,6 +458,15 @@ impl Dispatch {
         turn.patience
             .end()
             .saturating_duration_since(self.clock.now())
+    }
+}
+
+/// Of two targets' errors the one to tell: what may pass at the first goes before what the second has against a request
+/// that the first would have taken, or against our account.
+fn told_of(first: Option<providers::Error>, second: providers::Error) -> providers::Error {
+    match first {
+        Some(first) if first.fault.may_pass() && !second.fault.may_pass() => first,
+        _ => second,
     }
 }
 

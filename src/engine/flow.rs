@@ -72,6 +72,8 @@ pub struct Flow {
     begun: Instant,
     until: Instant,
     clock: Arc<dyn Clock>,
+    /// When a connection that has given its last event is left.
+    over: Option<Instant>,
     fault: Option<Fault>,
     ended: bool,
     _permit: Permit,
@@ -89,6 +91,12 @@ pub struct Ending {
 
 /// The longest silence in a stream that is believed: Claude sends a `ping` long before.
 const IDLE: Duration = Duration::from_mins(1);
+/// Times that one call can read all that fits into its model.
+const ROUNDS: u64 = 50;
+/// Searches that one call can run.
+const SEARCHES: u64 = 1_000;
+/// Bytes that may come before the first event: comments, and that event itself.
+const BEFORE_THE_FIRST: usize = 1_000_000;
 /// How long a connection may stay open behind the last event.
 const AFTER_THE_LAST: Duration = Duration::from_secs(1);
 
@@ -100,6 +108,7 @@ impl Opening {
     pub async fn of(mut events: Events) -> Result<Self, providers::Error> {
         let mut tap = Tap::default();
         let mut first = Vec::new();
+        let mut came = 0;
         let upstream_id = events.upstream_id.take();
         let failed = |fault| providers::Error {
             upstream_id: upstream_id.clone(),
@@ -111,9 +120,13 @@ impl Opening {
                 Some(Err(fault)) => return Err(failed(fault)),
                 None => return Err(failed(Fault::Cut)),
             };
+            came += chunk.len();
             first.extend(tap.read(chunk).map_err(failed)?);
+            if came > BEFORE_THE_FIRST && !tap.has_begun() {
+                return Err(failed(Fault::Malformed));
+            }
         }
-        if let Some(failure) = tap.failure() {
+        if let Some(failure) = tap.failure().filter(|_| !tap.has_started()) {
             // A success that turns out to be none before anything was said.
             let mut error = failed(failure.fault);
             error.said = matches!(failure.fault, Fault::Rejected(_)).then(|| failure.said.clone());
@@ -131,7 +144,17 @@ impl Bill {
     /// Charges what the attempt used: what the provider told, all of the bound where nobody did. Tells what that was.
     pub fn settle(self, usage: Option<Usage>) -> (Usage, Money) {
         let org = &self.caller.org.name;
-        let Some(usage) = usage else {
+        let believed = usage.filter(|usage| self.is_plausible(usage));
+        if believed.is_none() && usage.is_some() {
+            tracing::error!(
+                request_id = %self.request_id,
+                org = %org,
+                provider = %self.target.provider,
+                model = %self.target.model,
+                "the provider tells a usage that no call can have; the bound is charged"
+            );
+        }
+        let Some(usage) = believed else {
             let bound = self.hold.bound();
             self.metrics.used(org, &Usage::default(), bound);
             drop(self.hold);
@@ -153,9 +176,22 @@ impl Bill {
     }
 }
 
+impl Bill {
+    /// Whether a call can have used so much: a few times what fits into the model, since one that searches reads it anew
+    /// each time.
+    fn is_plausible(&self, usage: &Usage) -> bool {
+        let capabilities = &self.target.capabilities;
+        let fits =
+            u64::from(capabilities.context_tokens) + u64::from(capabilities.max_output_tokens);
+        usage.all_tokens() <= fits.saturating_mul(ROUNDS) && usage.web_searches <= SEARCHES
+    }
+}
+
 impl Flow {
     /// The flow of what has begun, through the breaker that let it pass.
-    pub fn new(begun: Begun, pass: Pass) -> Self {
+    pub fn new(begun: Begun, mut pass: Pass) -> Self {
+        // A target that begins to answer is well; whether it comes to an end is told later.
+        pass.answers();
         Self {
             first: Some(begun.opening.first),
             rest: begun.opening.rest,
@@ -165,6 +201,7 @@ impl Flow {
             begun: begun.begun,
             until: begun.begun + begun.longest_life,
             clock: begun.clock,
+            over: None,
             fault: None,
             ended: false,
             _permit: begun.permit,
@@ -177,13 +214,23 @@ impl Flow {
             return Some(first);
         }
         while !self.ended {
-            let idle = if self.tap.is_finished() {
-                AFTER_THE_LAST
-            } else {
-                IDLE
+            let now = self.clock.now();
+            if self.tap.is_finished() {
+                self.until = self
+                    .until
+                    .min(*self.over.get_or_insert(now + AFTER_THE_LAST));
+            }
+            let left = self.until.saturating_duration_since(now);
+            let next = async {
+                // What is ready is taken also where no time is left, unless it is asked first.
+                if left.is_zero() {
+                    std::future::pending().await
+                } else {
+                    self.rest.next().await
+                }
             };
-            let wait = idle.min(self.until.saturating_duration_since(self.clock.now()));
-            let fault = match tokio::time::timeout(wait, self.rest.next()).await {
+            let wait = IDLE.min(left);
+            let fault = match tokio::time::timeout(wait, next).await {
                 Ok(Some(Ok(chunk))) => match self.tap.read(chunk) {
                     Ok(events) if events.is_empty() => continue,
                     Ok(events) => return Some(events),

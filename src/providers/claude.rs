@@ -12,6 +12,7 @@ mod results;
 pub mod said;
 mod search;
 pub mod texts;
+mod usage;
 
 pub use chat::{ChatAsk, ChatReply, Fit, chat_body, fitted, read_chat};
 pub use events::{Failure, Tap, fault_of};
@@ -19,11 +20,13 @@ pub use members::{Members, NoMembers};
 pub use results::Tally;
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
+pub use usage::{is_count, is_message, usage};
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::domain::{Effort, Target, Thinking, Usage};
+use crate::domain::{Effort, Target, Thinking};
 
 /// A task's question, in no provider's words.
 #[derive(Debug, Clone)]
@@ -85,8 +88,6 @@ struct WireMessage {
     #[serde(default)]
     content: Vec<WireBlock>,
     stop_reason: Option<String>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
 }
 
 #[derive(Deserialize)]
@@ -99,27 +100,6 @@ struct WireBlock {
     name: Option<String>,
     #[serde(default)]
     input: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireUsage {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    cache_creation: Option<WireCacheCreation>,
-    server_tool_use: Option<WireServerTools>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireCacheCreation {
-    ephemeral_5m_input_tokens: Option<u64>,
-    ephemeral_1h_input_tokens: Option<u64>,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireServerTools {
-    web_search_requests: Option<u64>,
 }
 
 /// The tool that carries the schema where a model has no structured output.
@@ -190,12 +170,6 @@ fn room(answer_tokens: u32, effort: Effort, target: &Target) -> u32 {
     (answer_tokens + thinking).min(target.capabilities.max_output_tokens)
 }
 
-/// What `body` says it used; `None` where it is no message or does not say.
-pub fn usage(body: &[u8]) -> Option<Usage> {
-    let message: WireMessage = serde_json::from_slice(body).ok()?;
-    message.usage.as_ref().and_then(usage_of)
-}
-
 /// Reads a Messages answer; `None` where `body` is none.
 pub fn read(body: &[u8]) -> Option<Message> {
     let message: WireMessage = serde_json::from_slice(body).ok()?;
@@ -225,32 +199,6 @@ fn stop(reason: Option<&str>) -> Stop {
         Some("max_tokens" | "model_context_window_exceeded") => Stop::CutOff,
         _ => Stop::Done,
     }
-}
-
-/// Each token in one member only. A cache write whose time is not told counts as five minutes, which is what we ask for.
-fn usage_of(wire: &WireUsage) -> Option<Usage> {
-    let (five_minutes, an_hour) = match &wire.cache_creation {
-        Some(WireCacheCreation {
-            ephemeral_5m_input_tokens,
-            ephemeral_1h_input_tokens,
-        }) => (
-            ephemeral_5m_input_tokens.unwrap_or(0),
-            ephemeral_1h_input_tokens.unwrap_or(0),
-        ),
-        None => (wire.cache_creation_input_tokens.unwrap_or(0), 0),
-    };
-    Some(Usage {
-        input_tokens: wire.input_tokens?,
-        output_tokens: wire.output_tokens?,
-        cache_write_5m_tokens: five_minutes,
-        cache_write_1h_tokens: an_hour,
-        cache_read_tokens: wire.cache_read_input_tokens.unwrap_or(0),
-        web_searches: wire
-            .server_tool_use
-            .as_ref()
-            .and_then(|tools| tools.web_search_requests)
-            .unwrap_or(0),
-    })
 }
 
 #[cfg(test)]
@@ -342,32 +290,5 @@ mod tests {
         let refused = br#"{"type":"message","content":[],"stop_reason":"refusal"}"#;
         assert_eq!(read(refused).expect("a message").stop, Stop::Refusal);
         assert_eq!(read(br#"{"type":"error"}"#), None);
-    }
-
-    #[test]
-    fn usage_counts_each_token_once() {
-        let body = br#"{"type":"message","usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":7,"cache_read_input_tokens":3,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":3}}}"#;
-        let usage = usage(body).expect("told");
-        assert_eq!(usage.all_tokens(), 25);
-        assert_eq!(usage.cache_write_1h_tokens, 3);
-        let older = br#"{"type":"message","usage":{"input_tokens":10,"output_tokens":5,"cache_creation_input_tokens":7,"cache_read_input_tokens":null}}"#;
-        assert_eq!(super::usage(older).expect("told").cache_write_5m_tokens, 7);
-        assert_eq!(super::usage(br#"{"type":"message"}"#), None);
-    }
-
-    #[test]
-    fn searches_are_counted_where_the_answer_tells_them() {
-        let searches = |tools: &str| {
-            let body = format!(
-                r#"{{"type":"message","usage":{{"input_tokens":10,"output_tokens":5,"server_tool_use":{tools}}}}}"#
-            );
-            usage(body.as_bytes()).expect("told").web_searches
-        };
-        assert_eq!(
-            searches(r#"{"web_search_requests":3,"web_fetch_requests":0}"#),
-            3
-        );
-        assert_eq!(searches(r#"{"web_search_requests":null}"#), 0);
-        assert_eq!(searches("null"), 0);
     }
 }

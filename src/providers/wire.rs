@@ -207,7 +207,7 @@ pub async fn success(
 pub async fn reply(response: reqwest::Response) -> Result<Reply, Error> {
     let headers = response.headers().clone();
     let body = whole(response).await?;
-    if claude::read(&body).is_none() {
+    if !claude::is_message(&body) {
         return Err(told_after_200(&headers, &body));
     }
     let usage = claude::usage(&body);

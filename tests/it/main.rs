@@ -28,6 +28,7 @@ mod limits;
 mod logs;
 mod messages;
 mod messages_faults;
+mod messages_trust;
 mod openapi;
 mod raw_http;
 mod reload;

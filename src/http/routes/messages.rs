@@ -19,7 +19,7 @@ use crate::http::extract::{ForMessages, MessagesBody, PatientForTheFirst, Wishes
 use crate::http::problem::{Code, Problem};
 use crate::providers::Dialect;
 use crate::usecases::relay::models::{self, Model};
-use crate::usecases::relay::{Kept, Message, Relayed, TASK};
+use crate::usecases::relay::{COUNTING, Kept, Message, Relayed, TASK};
 use crate::usecases::{CountTokens, RelayMessage};
 
 /// Headers of a Messages call that go on to the provider, beside the patience.
@@ -129,7 +129,9 @@ pub async fn create(
         }
     };
     message.caching = wishes.caching;
-    message.repeat = wire::repeat(&wishes, "/v1/messages", &body, 0);
+    if wishes.idempotency_key.is_some() {
+        message.repeat = wire::repeat(&wishes, "/v1/messages", &message.identity(), 0);
+    }
     let relayed = relay.run(&caller, message, by).await;
     let relayed = relayed.map_err(|error| Problem::about(&caller, &error))?;
     Ok(match relayed {
@@ -180,7 +182,7 @@ pub async fn count_tokens(
     dialect: Dialect,
     MessagesBody(body): MessagesBody,
 ) -> Result<Response, Problem> {
-    call.is_for("count-tokens");
+    call.is_for(COUNTING);
     let message = Message::to_be_counted(&body, dialect, call.id.clone())
         .map_err(|fault| Problem::invalid(vec![fault]))?;
     let counted = count.run(&caller, message, by).await;

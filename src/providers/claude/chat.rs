@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{Members, Stop, Turn, WireMessage, room, stop, usage_of};
+use super::{Members, Stop, Turn, WireMessage, room, stop, usage};
 use crate::domain::{Effort, Target, Thinking, Usage};
 
 /// A chat, in no provider's words.
@@ -96,7 +96,7 @@ pub fn read_chat(body: &[u8]) -> Option<ChatReply> {
     Some(ChatReply {
         text: texts.filter_map(|block| block.text.as_deref()).collect(),
         stop: stop(message.stop_reason.as_deref()),
-        usage: message.usage.as_ref().and_then(usage_of),
+        usage: usage(body),
     })
 }
 

@@ -5,10 +5,14 @@
 //! the few that say what the answer used, how it ended, or that it failed. Between events nothing is kept, so a stream of
 //! any length is read in the room of its longest event.
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::{Stop, WireMessage, WireUsage, stop, usage_of};
+use super::usage::WireUsage;
+use super::{Stop, stop};
 use crate::domain::Usage;
 use crate::providers::provider::{Fault, Said};
 
@@ -21,6 +25,8 @@ pub struct Tap {
     searched: usize,
     /// Events so far.
     events: u64,
+    /// Whether the answer's own first event has come.
+    started: bool,
     usage: Option<WireUsage>,
     /// Whether the usage is the whole answer's and not only its beginning's.
     told: bool,
@@ -38,18 +44,19 @@ pub struct Failure {
     pub said: Said,
 }
 
+/// An event as far as it is read. What its members hold is read one by one: one that is odd spoils no other.
 #[derive(Deserialize)]
-struct WireEvent {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    message: Option<WireMessage>,
-    #[serde(default)]
-    usage: Option<WireUsage>,
-    #[serde(default)]
-    delta: Option<WireDelta>,
-    #[serde(default)]
-    error: Option<WireFailure>,
+struct WireEvent<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    #[serde(default, borrow)]
+    message: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    usage: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    delta: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +65,7 @@ struct WireDelta {
     stop_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct WireFailure {
     #[serde(rename = "type", default)]
     kind: String,
@@ -98,6 +105,11 @@ impl Tap {
         self.events > 0
     }
 
+    /// Whether the model has begun to answer.
+    pub fn has_started(&self) -> bool {
+        self.started
+    }
+
     /// Whether the answer came to its end.
     pub fn is_finished(&self) -> bool {
         self.finished
@@ -115,7 +127,7 @@ impl Tap {
 
     /// What the answer used; `None` where the stream ended before it said that.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage.as_ref().filter(|_| self.told).and_then(usage_of)
+        self.usage.as_ref().filter(|_| self.told)?.told()
     }
 
     fn keep(&mut self, rest: BytesMut) -> Result<(), Fault> {
@@ -160,24 +172,34 @@ impl Tap {
             )
         });
         if is_read {
-            let read = match data.as_slice() {
-                [one] => serde_json::from_slice(one),
-                several => serde_json::from_slice(&several.join(&b'\n')),
-            };
-            if let Ok(event) = read {
-                self.take(event);
+            match data.as_slice() {
+                [one] => self.read_data(one),
+                several => self.read_data(&several.join(&b'\n')),
             }
         }
     }
 
-    fn take(&mut self, event: WireEvent) {
-        match event.kind.as_str() {
-            "message_start" => self.usage = event.message.and_then(|message| message.usage),
+    fn read_data(&mut self, data: &[u8]) {
+        if let Ok(event) = serde_json::from_slice(data) {
+            self.take(&event);
+        }
+    }
+
+    fn take(&mut self, event: &WireEvent<'_>) {
+        match &*event.kind {
+            "message_start" => {
+                self.started = true;
+                let message = event.message.map(RawValue::get).unwrap_or_default();
+                self.usage = WireUsage::of_message(message.as_bytes());
+            }
             "message_delta" => {
-                let reason = event.delta.and_then(|delta| delta.stop_reason);
+                let delta = event
+                    .delta
+                    .and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let reason = delta.and_then(|delta: WireDelta| delta.stop_reason);
                 self.stop = reason.map(|reason| stop(Some(&reason))).or(self.stop);
-                if let Some(later) = event.usage {
-                    self.told |= later.output_tokens.is_some();
+                if let Some(later) = event.usage.and_then(WireUsage::read) {
+                    self.told |= later.tells_output();
                     self.usage = Some(match self.usage.take() {
                         Some(first) => first.then(later),
                         None => later,
@@ -186,10 +208,10 @@ impl Tap {
             }
             "message_stop" => self.finished = true,
             "error" => {
-                let wire = event.error.unwrap_or(WireFailure {
-                    kind: String::new(),
-                    message: String::new(),
-                });
+                let wire = event
+                    .error
+                    .and_then(|raw| serde_json::from_str(raw.get()).ok());
+                let wire: WireFailure = wire.unwrap_or_default();
                 self.failure.get_or_insert(Failure {
                     fault: fault_of(&wire.kind),
                     said: Said {
@@ -199,24 +221,6 @@ impl Tap {
                 });
             }
             _ => {}
-        }
-    }
-}
-
-impl WireUsage {
-    /// What counts once `later` is known: its numbers are those of the whole answer, not of what was added.
-    fn then(self, later: Self) -> Self {
-        Self {
-            input_tokens: later.input_tokens.or(self.input_tokens),
-            output_tokens: later.output_tokens.or(self.output_tokens),
-            cache_creation_input_tokens: later
-                .cache_creation_input_tokens
-                .or(self.cache_creation_input_tokens),
-            cache_read_input_tokens: later
-                .cache_read_input_tokens
-                .or(self.cache_read_input_tokens),
-            cache_creation: later.cache_creation.or(self.cache_creation),
-            server_tool_use: later.server_tool_use.or(self.server_tool_use),
         }
     }
 }
@@ -315,6 +319,34 @@ mod tests {
         let failure = tap.failure().expect("it failed");
         assert_eq!(failure.fault, Fault::Overloaded(529));
         assert_eq!(failure.said.message, "Overloaded");
+        for odd in ["\"overloaded\"", "null", "[1]", "{\"type\":7}"] {
+            let event = format!("event: error\ndata: {{\"type\":\"error\",\"error\":{odd}}}\n\n");
+            let (_, tap) = read(&[event.as_bytes()]);
+            assert_eq!(
+                tap.failure().map(|told| told.fault),
+                Some(Fault::Failed(500)),
+                "{odd}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_odd_usage_spoils_neither_the_end_nor_what_was_told_before() {
+        let odd = STREAM.replace("\"message_stop\"}", "\"message_stop\",\"usage\":\"x\"}");
+        let (_, tap) = read(&[odd.as_bytes()]);
+        assert!(tap.is_finished());
+        assert_eq!(tap.usage().map(|usage| usage.output_tokens), Some(15));
+        let broken = STREAM.replace("\"output_tokens\":15", "\"output_tokens\":-15");
+        let (_, tap) = read(&[broken.as_bytes()]);
+        assert!(tap.is_finished());
+        assert_eq!(tap.usage(), None);
+    }
+
+    #[test]
+    fn of_two_counts_the_larger_is_the_whole_answers() {
+        let twice = STREAM.replace("event: message_stop", "event: message_delta\ndata: {\"type\":\"message_delta\",\"usage\":{\"output_tokens\":3}}\n\nevent: message_stop");
+        let (_, tap) = read(&[twice.as_bytes()]);
+        assert_eq!(tap.usage().map(|usage| usage.output_tokens), Some(15));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{WireUsage, usage_of};
+use super::usage::WireUsage;
 use crate::domain::Usage;
 
 /// What the lines so far have used.
@@ -100,7 +100,7 @@ impl Tally {
             Ok(WireResult {
                 message: Some(WireAnswer { model, usage }),
                 ..
-            }) => match usage_of(&usage) {
+            }) => match usage.told() {
                 Some(usage) => self.add(model, usage),
                 None => self.is_unknown = true,
             },

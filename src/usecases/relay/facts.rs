@@ -2,8 +2,8 @@
 //!
 //! # Why
 //! Bodies are large and this stands on the hot path, so it is one pass that keeps nothing: texts are skipped, blocks are
-//! looked at by their `type` alone. What does not have the known form is passed on all the same; the provider says what is
-//! wrong with it, and until then it counts as reading all that fits into the model's context.
+//! looked at by their `type` alone. What does not have the known form is for the provider to refuse, but where an org has a
+//! budget: a request that two readers may read in two ways can cost what nobody reserved.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -104,10 +104,15 @@ impl Facts {
                 boundless: true,
                 ..Reach::default()
             };
-            return Self {
+            let mut facts = Self {
                 reach,
                 ..Self::default()
             };
+            facts.refuse(
+                "",
+                "does not have the form of a Messages request, so no budget can bound it",
+            );
+            return facts;
         };
         let mut facts = Self::default();
         facts.content(&request.system);
@@ -259,6 +264,10 @@ impl<'de> Deserialize<'de> for Source {
                 f.write_str("a source")
             }
 
+            fn visit_unit<E>(self) -> Result<Source, E> {
+                Ok(Source::default())
+            }
+
             fn visit_str<E>(self, _: &str) -> Result<Source, E> {
                 // A search result names its source by an address that nobody reads.
                 Ok(Source::default())
@@ -326,7 +335,6 @@ mod tests {
             json!({"tools": [{"type": "web_fetch_20260318", "name": "web_fetch"}]}),
             json!({"tools": [{"type": "web_search_20260318", "name": "web_search", "max_uses": 3}]}),
             json!({"mcp_servers": []}),
-            json!({"messages": {"not": "a list"}}),
         ] {
             let found = facts(&body);
             assert!(found.reach.boundless, "{body}");
@@ -344,6 +352,15 @@ mod tests {
         assert_eq!(pointer(json!({"fallbacks": []})), "/fallbacks");
         let searching = json!({"tools": [{"name": "f"}, {"type": "web_search_20260318"}]});
         assert_eq!(pointer(searching), "/tools/1/max_uses");
+        let odd = [
+            "{\"messages\":{\"not\":\"a list\"}}",
+            "{\"messages\":[{\"content\":\"x\",\"content\":\"x\"}],\"speed\":\"fast\"}",
+            "{\"tools\":[{\"type\":\"web_search_20260318\",\"max_uses\":1000.0}]}",
+        ];
+        for body in odd {
+            let found = Facts::of(body.as_bytes());
+            assert!(found.reach.boundless && found.unbounded.is_some(), "{body}");
+        }
         let running = json!({"tools": [{"type": "code_execution_20260120"}]});
         assert_eq!(pointer(running), "/tools/0");
     }

@@ -129,6 +129,17 @@ impl Message {
             .map(|fit| fit.effort.map_or("its own", Effort::as_str))
     }
 
+    /// Everything by which a repeat of the request is the same: its body, and the API that it is written for.
+    pub fn identity(&self) -> Vec<u8> {
+        let Dialect { version, betas } = &self.dialect;
+        let mut identity = self.body().to_vec();
+        for part in [version, betas] {
+            identity.push(0);
+            identity.extend_from_slice(part.as_deref().unwrap_or_default().as_bytes());
+        }
+        identity
+    }
+
     /// The body as the client wrote it, but for what was changed since.
     pub fn body(&self) -> Bytes {
         self.members.to_bytes()

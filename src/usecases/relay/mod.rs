@@ -17,7 +17,7 @@ mod passage;
 mod relay_message;
 mod relayed;
 
-pub use count_tokens::CountTokens;
+pub use count_tokens::{COUNTING, CountTokens};
 pub use message::Message;
 pub(in crate::usecases) use passage::told;
 pub use relay_message::{RelayMessage, TASK};
