@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::models::is_of_a_model;
+use super::providers::names_a_model;
 use super::reader::{Entry, Section};
 use crate::domain::{Capabilities, ModelId, ProviderName, Thinking};
 use crate::providers::{Surface, capabilities};
@@ -65,7 +65,7 @@ impl Given {
 pub fn read(root: &mut Section<'_>) -> Given {
     let mut given = Given::default();
     for (name, mut section) in root.section("capabilities").named() {
-        if !is_of_a_model(&name) {
+        if !names_a_model(&name) {
             section.note("must be named by a model, or by provider/model");
         }
         let one = One {

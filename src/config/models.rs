@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::capabilities::Given;
 use super::mistakes::did_you_mean;
-use super::providers::{Providers, Standing};
+use super::providers::{Providers, Standing, names_a_model};
 use super::reader::{Entry, Section};
 use crate::domain::{Alias, ModelId, Money, Price, ProviderName, Route, Target};
 use crate::providers::{Surface, prices};
@@ -64,19 +64,11 @@ impl Models {
     }
 }
 
-/// Whether a table is named by a model, or by a provider and its model.
-pub fn is_of_a_model(name: &str) -> bool {
-    let with_provider = name.split_once('/').is_some_and(|(provider, model)| {
-        ProviderName::parse(provider).is_some() && ModelId::parse(model).is_some()
-    });
-    with_provider || ModelId::parse(name).is_some()
-}
-
 /// Reads the prices of the file.
 pub fn prices(root: &mut Section<'_>) -> Prices {
     let mut prices = Prices::new();
     for (name, section) in root.section("prices").named() {
-        if !is_of_a_model(&name) {
+        if !names_a_model(&name) {
             section.note("must be named by a model, or by provider/model");
         }
         if let Some(price) = price(section) {

@@ -11,7 +11,7 @@ use super::clouds;
 use super::environment::Secrets;
 use super::mistakes::did_you_mean;
 use super::reader::{Once, Section};
-use crate::domain::ProviderName;
+use crate::domain::{ModelId, ProviderName};
 use crate::providers::{Kind, Settings, Surface};
 
 /// Calls under way at one provider, unless the file says otherwise.
@@ -49,6 +49,14 @@ impl Providers {
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(ProviderName::as_str)
     }
+}
+
+/// Whether `name`, of a table about models, is a model or a provider and its model.
+pub fn names_a_model(name: &str) -> bool {
+    let with_provider = name.split_once('/').is_some_and(|(provider, model)| {
+        ProviderName::parse(provider).is_some() && ModelId::parse(model).is_some()
+    });
+    with_provider || ModelId::parse(name).is_some()
 }
 
 /// Reads every provider of the file.

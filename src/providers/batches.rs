@@ -6,7 +6,8 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::provider::{Dialect, Error, Fault};
+use super::dialect::Dialect;
+use super::error::{Error, Fault};
 
 /// A provider that takes batches of Messages requests. What passes stays bytes, both ways.
 pub trait Batches: Send + Sync {

@@ -19,6 +19,8 @@ pub mod batches;
 pub mod bedrock;
 pub mod capabilities;
 pub mod claude;
+pub mod dialect;
+pub mod error;
 pub mod foundry;
 pub mod kept;
 pub mod messages;

@@ -13,6 +13,17 @@ pub struct Fault {
     pub detail: String,
 }
 
+impl Fault {
+    /// What is wrong at `pointer`.
+    #[must_use]
+    pub fn at(pointer: &str, detail: &str) -> Self {
+        Self {
+            pointer: pointer.to_owned(),
+            detail: detail.to_owned(),
+        }
+    }
+}
+
 /// The faults found so far.
 #[derive(Default)]
 pub(super) struct Faults(Vec<Fault>);

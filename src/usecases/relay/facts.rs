@@ -167,10 +167,7 @@ impl Facts {
     }
 
     fn refuse(&mut self, pointer: &str, detail: &str) {
-        self.unbounded.get_or_insert(Fault {
-            pointer: pointer.to_owned(),
-            detail: detail.to_owned(),
-        });
+        self.unbounded.get_or_insert(Fault::at(pointer, detail));
     }
 }
 

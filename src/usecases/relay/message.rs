@@ -43,9 +43,11 @@ impl Message {
         let mut message = Self::to_be_counted(body, dialect, request_id)?;
         message.max_tokens = match message.member("max_tokens") {
             Some(Ok(tokens)) => tokens,
-            Some(Err(())) => return Err(fault("/max_tokens", "must be a whole number of tokens")),
+            Some(Err(())) => {
+                return Err(Fault::at("/max_tokens", "must be a whole number of tokens"));
+            }
             None => {
-                return Err(fault(
+                return Err(Fault::at(
                     "/max_tokens",
                     "is missing; it must be a whole number",
                 ));
@@ -54,7 +56,7 @@ impl Message {
         message.stream = match message.member::<Option<bool>>("stream") {
             None => false,
             Some(Ok(stream)) => stream.unwrap_or(false),
-            Some(Err(())) => return Err(fault("/stream", "must be true or false")),
+            Some(Err(())) => return Err(Fault::at("/stream", "must be true or false")),
         };
         Ok(message)
     }
@@ -72,8 +74,8 @@ impl Message {
         request_id: RequestId,
     ) -> Result<Self, Fault> {
         let members = Members::of(body).map_err(|why| match why {
-            NoMembers::NoObject => fault("", "must be one JSON object"),
-            NoMembers::Twice(name) => fault("", &format!("has the member {name} twice")),
+            NoMembers::NoObject => Fault::at("", "must be one JSON object"),
+            NoMembers::Twice(name) => Fault::at("", &format!("has the member {name} twice")),
         })?;
         let mut message = Self {
             members,
@@ -89,14 +91,14 @@ impl Message {
         };
         message.model = match message.member::<String>("model") {
             Some(Ok(name)) => Alias::parse(&name).ok_or_else(|| {
-                fault(
+                Fault::at(
                     "/model",
                     "must be the name of a model, 1 to 128 characters of A-Z a-z 0-9 . _ : @ -",
                 )
             })?,
-            Some(Err(())) => return Err(fault("/model", "must be the name of a model")),
+            Some(Err(())) => return Err(Fault::at("/model", "must be the name of a model")),
             None => {
-                return Err(fault(
+                return Err(Fault::at(
                     "/model",
                     "is missing; GET /v1/models lists the names",
                 ));
@@ -209,13 +211,6 @@ impl Question for Message {
 
     fn suits(&self, target: &Target) -> bool {
         target.capabilities.web_search || !self.facts.wants_the_web
-    }
-}
-
-fn fault(pointer: &str, detail: &str) -> Fault {
-    Fault {
-        pointer: pointer.to_owned(),
-        detail: detail.to_owned(),
     }
 }
 

@@ -8,7 +8,6 @@
 use serde_json::{Map, Value};
 
 use super::refused;
-use super::request::fault;
 use crate::salesforce::Fault;
 
 /// The members that were lifted: their names in `parameters`, each beside its name in the request.
@@ -50,7 +49,7 @@ pub fn lift(
         let Some(&(from, member)) = TAKEN.iter().find(|(known, _)| *known == name) else {
             let shown: String = name.chars().take(60).collect();
             let taken = TAKEN.map(|(known, _)| known).join(", ");
-            faults.push(fault(
+            faults.push(Fault::at(
                 &format!(
                     "/parameters/{}",
                     shown.replace('~', "~0").replace('/', "~1")

@@ -139,7 +139,7 @@ pub enum WireEffort {
 /// What is wrong with it, by its place.
 pub fn read(body: &Bytes, schema: &BodySchema) -> Result<Chat, Vec<Fault>> {
     let Ok(Value::Object(mut members)) = serde_json::from_slice(body) else {
-        return Err(vec![fault("", "must be one JSON object")]);
+        return Err(vec![Fault::at("", "must be one JSON object")]);
     };
     let mut faults = refused::among(&members, "");
     let lifted: Lifted = match members.get("parameters").cloned() {
@@ -158,7 +158,7 @@ pub fn read(body: &Bytes, schema: &BodySchema) -> Result<Chat, Vec<Fault>> {
     }
     // To the schema 1.0 is a whole number, and to nobody else.
     let wire: WireChat = serde_json::from_value(body).map_err(|_| {
-        vec![fault(
+        vec![Fault::at(
             "",
             "has a number that must be written as a whole one",
         )]
@@ -171,7 +171,7 @@ impl WireChat {
         let mut faults = Vec::new();
         let model = Alias::parse(&self.model);
         if model.is_none() {
-            faults.push(fault(
+            faults.push(Fault::at(
                 "/model",
                 "must be the name of a model, 1 to 128 characters of A-Z a-z 0-9 . _ : @ -",
             ));
@@ -196,7 +196,7 @@ impl WireChat {
             turns.push(Turn::User(std::mem::take(&mut system)));
         }
         if turns.is_empty() && faults.is_empty() {
-            faults.push(fault("/messages", "must hold a message with a text"));
+            faults.push(Fault::at("/messages", "must hold a message with a text"));
         }
         match model {
             Some(model) if faults.is_empty() => Ok(Chat {
@@ -228,14 +228,14 @@ impl WireContent {
         for (nth, part) in parts.into_iter().enumerate() {
             let here = format!("/messages/{index}/content/{nth}");
             if part.kind != "text" {
-                faults.push(fault(
+                faults.push(Fault::at(
                     &format!("{here}/type"),
                     "must be text: pictures, sound and files go to POST /v1/messages, in Claude's form",
                 ));
             } else if let Some(text) = part.text {
                 whole.push_str(&text);
             } else {
-                faults.push(fault(&format!("{here}/text"), "is missing"));
+                faults.push(Fault::at(&format!("{here}/text"), "is missing"));
             }
         }
         whole
@@ -258,12 +258,5 @@ impl From<WireEffort> for Effort {
             WireEffort::Medium => Self::Medium,
             WireEffort::High => Self::High,
         }
-    }
-}
-
-pub(super) fn fault(pointer: &str, detail: &str) -> Fault {
-    Fault {
-        pointer: pointer.to_owned(),
-        detail: detail.to_owned(),
     }
 }
