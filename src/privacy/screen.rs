@@ -146,12 +146,16 @@ impl Masker<'_> {
     }
 
     fn record(&mut self, record: &Record, masked: bool) -> Record {
+        // A longer name is no object's, and the audit would name it with each of its fields.
+        const NAME_BYTES: usize = 255;
+        let named = record.object();
+        let named = named.map(|object| &object[..object.floor_char_boundary(NAME_BYTES)]);
         let fields = record
             .fields()
             .iter()
             .map(|(name, value)| {
                 let told = self.name(name);
-                let audit = match record.object() {
+                let audit = match named {
                     Some(object) => format!("{object}.{told}"),
                     None => told.clone(),
                 };

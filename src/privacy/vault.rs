@@ -183,6 +183,9 @@ pub(super) fn label_of(object: Option<&str>, field: &str) -> String {
             label.push('_');
         }
         for c in part.chars() {
+            if label.len() >= LABEL_CHARS {
+                break;
+            }
             match c {
                 c if c.is_ascii_alphanumeric() => label.push(c.to_ascii_uppercase()),
                 _ if label.ends_with('_') => {}

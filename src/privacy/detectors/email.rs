@@ -6,6 +6,8 @@ use super::chars::is_unspaced;
 
 /// Longer parts are no address (RFC 5321, 4.5.3.1, and room for characters of several bytes).
 const PART_CHARS: usize = 255;
+/// A longer address in brackets is none.
+const LITERAL_BYTES: usize = 48;
 /// Where a domain ends so, it is the name of a file, `logo@2x.png`, unless it is a domain without that, too.
 const FILES: [&str; 14] = [
     "png", "jpg", "jpeg", "gif", "svg", "webp", "bmp", "ico", "css", "js", "pdf", "docx", "xlsx",
@@ -63,7 +65,8 @@ fn local_part(text: &str, at: usize) -> Option<usize> {
 /// Where the domain that begins at `start` ends: at least two labels, the last one of letters; or an address in brackets.
 fn domain(text: &str, start: usize) -> Option<usize> {
     if let Some(literal) = text[start..].strip_prefix('[') {
-        let end = literal.find(']').filter(|&end| end < 48)?;
+        let head = literal.as_bytes().iter().take(LITERAL_BYTES);
+        let end = head.into_iter().position(|&byte| byte == b']')?;
         let is_address =
             |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | 'I' | 'P' | 'v');
         return (end > 2 && literal[..end].chars().all(is_address)).then_some(start + end + 2);

@@ -32,6 +32,9 @@ use crate::domain::{Detector, OwnPattern, Privacy};
 
 pub(super) use self::hit::{Hit, Kind};
 
+/// A longer name is no field's; to read it again for each text of a list under it would cost their product.
+const NAME_BYTES: usize = 255;
+
 /// Reads texts for one org and one call.
 pub(super) struct Scanner<'p> {
     detect: Wanted,
@@ -94,6 +97,7 @@ impl<'p> Scanner<'p> {
 
     /// All that is found in `text`, which is the value of the field `name`; in order, no two overlap.
     pub(super) fn find(&self, text: &str, name: &str) -> Vec<Hit<'p>> {
+        let name = if name.len() > NAME_BYTES { "" } else { name };
         let mut hits = self.plain(text, name);
         let holds = |decoded: &str| !self.plain(decoded, "").is_empty();
         encoded::find(text, holds, &mut |range| {

@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
+use std::rc::Rc;
 
 use super::{Masker, is_id};
 use crate::domain::Privacy;
@@ -117,7 +118,7 @@ enum What {
     },
     /// A string of JSON, and the name of the member that it belongs to.
     Quoted {
-        name: String,
+        name: Rc<str>,
         script: Script<'static>,
     },
     /// A name in JSON.
@@ -167,7 +168,7 @@ impl<'t> Script<'t> {
             parts: Vec::new(),
         };
         if let Ok(node) = Node::read(json) {
-            collector.value(&node, "");
+            collector.value(&node, &Rc::from(""));
         }
         let parts = collector.parts;
         Self {
@@ -305,7 +306,7 @@ impl<'c, 'p> Collector<'c, 'p> {
             }
             match Node::read_at(text, start) {
                 Ok(node) => {
-                    collector.value(&node, "");
+                    collector.value(&node, &Rc::from(""));
                     at = node.at.end;
                 }
                 Err(not) => no_objects.extend(not.open),
@@ -315,7 +316,7 @@ impl<'c, 'p> Collector<'c, 'p> {
     }
 
     /// Takes in a value, which a member called `name` holds.
-    fn value(&mut self, node: &Node<'_>, name: &str) {
+    fn value(&mut self, node: &Node<'_>, name: &Rc<str>) {
         match &node.kind {
             Kind::Word | Kind::Deep => {}
             Kind::Number => {
@@ -341,13 +342,17 @@ impl<'c, 'p> Collector<'c, 'p> {
                             what: What::Name(member.name.clone().into_owned()),
                         });
                     }
-                    self.value(&member.value, &member.name);
+                    let name = match &member.value.kind {
+                        Kind::Text | Kind::List(_) => Rc::from(&*member.name),
+                        _ => Rc::clone(name),
+                    };
+                    self.value(&member.value, &name);
                 }
             }
         }
     }
 
-    fn string(&mut self, node: &Node<'_>, name: &str) {
+    fn string(&mut self, node: &Node<'_>, name: &Rc<str>) {
         let Some(text) = unquoted(&self.text[node.at.clone()]) else {
             return;
         };
@@ -355,7 +360,7 @@ impl<'c, 'p> Collector<'c, 'p> {
         self.part(
             node,
             What::Quoted {
-                name: name.to_owned(),
+                name: Rc::clone(name),
                 script,
             },
         );

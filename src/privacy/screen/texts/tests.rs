@@ -226,6 +226,49 @@ fn braces_that_open_nothing_cost_little() {
     }
 }
 
+#[test]
+fn whatever_is_repeated_costs_as_much_as_it_is_long() {
+    // Anything that looks at the whole once more for each piece would take minutes, and most here did.
+    const BYTES: usize = 150_000;
+    for piece in [
+        "a@b.c",
+        "a@b.c\"@",
+        "%61%40b.co",
+        "a%40b.c",
+        "a\u{200d}@b.co",
+        "a@[",
+        "a@b.co ",
+        "&#64;a",
+        "<b>a@",
+        "<!--a@b.co-->",
+        "4111 1111 ",
+        "1",
+        "1.",
+        "+1 ",
+        "::",
+        "1:2",
+        "DE89",
+        "YUBiLmNv",
+        "YUBiLmNv/",
+        "[EMAIL_1]",
+        "\\u0040a",
+        "Jens Albrecht",
+    ] {
+        let text = format!("{CONTACT} {}", piece.repeat(BYTES / piece.len()));
+        assert!(!text_left(&text).contains("123-45"), "{piece}");
+    }
+    let (name, items) = ("n".repeat(BYTES), "1,\"\",".repeat(BYTES / 5));
+    let long_name = format!(r#"{{"{name}":[{items}1]}}"#);
+    let passages = [("messages", Passage::Json(&long_name))];
+    assert_eq!(screen_passages(&passages, &careful()).left, [None]);
+    let fields: Vec<String> = (0..BYTES / 10).map(|nth| format!("\"f{nth}\":1")).collect();
+    let long_type = format!(
+        r#"{{"attributes":{{"type":"{name}"}},{}}}"#,
+        fields.join(",")
+    );
+    assert!(text_left(&long_type).len() < 2 * long_type.len());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
