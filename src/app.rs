@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::config::Settings;
 use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -210,8 +211,14 @@ impl App {
                 ),
             )
         };
-        doors.await;
-        let ended = lifecycle.ended(drain).await;
+        let stopped = async {
+            lifecycle.stopping().await;
+            Instant::now()
+        };
+        let (_, stopped) = tokio::join!(doors, stopped);
+        // One drain for the connections and for the work behind them.
+        let left = drain.saturating_sub(stopped.elapsed());
+        let ended = lifecycle.ended(left).await;
         self.audit.close().await;
         ended.map_err(|left| {
             let names: Vec<String> = left
