@@ -8,6 +8,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::config::Settings;
 use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -17,6 +18,7 @@ use crate::engine::flight::Flights;
 use crate::engine::idempotency::Idempotency;
 use crate::engine::limits::Limits;
 use crate::engine::slots::Slots;
+use crate::http::bodies::Bodies;
 use crate::http::layers::{Door, ROOM};
 use crate::http::openapi::{self, Documents};
 use crate::http::router::{self, AdminState, HttpState};
@@ -122,6 +124,8 @@ impl App {
             entropy: Arc::clone(&entropy),
         });
         let run_task = RunTask::new(Arc::clone(&parts));
+        let server = &settings.server;
+        let largest = server.body_bytes.max(server.messages_body_bytes);
         let state = HttpState {
             run_bulk: RunBulk::new(run_task.clone(), Arc::clone(&limits)),
             preview_task: PreviewTask::new(Arc::clone(&parts)),
@@ -134,6 +138,7 @@ impl App {
             allowances: ReadAllowances::new(limits),
             directory: Arc::new(Directory::new(settings.tenants.clone())),
             settings: Arc::new(settings.server.clone()),
+            bodies: Arc::new(Bodies::new(server.held_bytes, largest)),
             schemas: Arc::new(BodySchemas::of(&openapi::document(router::documentation()))),
             documents: Arc::new(Documents::new(
                 router::documentation(),
@@ -206,8 +211,14 @@ impl App {
                 ),
             )
         };
-        doors.await;
-        let ended = lifecycle.ended(drain).await;
+        let stopped = async {
+            lifecycle.stopping().await;
+            Instant::now()
+        };
+        let (_, stopped) = tokio::join!(doors, stopped);
+        // One drain for the connections and for the work behind them.
+        let left = drain.saturating_sub(stopped.elapsed());
+        let ended = lifecycle.ended(left).await;
         self.audit.close().await;
         ended.map_err(|left| {
             let names: Vec<String> = left

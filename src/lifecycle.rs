@@ -2,7 +2,7 @@
 //!
 //! A stop has two moments. *Draining*: readiness turns red while calls are still taken, so that whoever balances the
 //! load has time to look away. *Stopping*: no new call begins, calls under way finish and settle, and what outlives
-//! the grace period is named in the log.
+//! the grace period is dropped, settles by that, and is named in the log.
 //!
 //! # Why
 //! A call that reached a provider costs money whether or not somebody waits for it, so it runs as a task of its own
@@ -30,9 +30,13 @@ pub struct Settings {
 pub struct Lifecycle {
     draining: CancellationToken,
     stopping: CancellationToken,
+    ending: CancellationToken,
     tasks: TaskTracker,
     running: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
+
+/// How long work that outlived the grace period may take to be dropped.
+const FOR_DROPPING: Duration = Duration::from_secs(2);
 
 /// Takes a task off the list of those running, also when it panics.
 struct Running {
@@ -60,9 +64,10 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         let running = Running::note(name, &self.running);
+        let ending = self.ending.clone();
         let tracked = self.tasks.track_future(async move {
             let _running = running;
-            work.await;
+            ending.run_until_cancelled(work).await;
         });
         tokio::spawn(tracked);
     }
@@ -110,7 +115,8 @@ impl Lifecycle {
         self.stopping.cancelled().await;
     }
 
-    /// Waits until all background work has ended, at most for `grace`.
+    /// Waits until all background work has ended, at most for `grace`; what is left then is dropped where it stands, and so
+    /// settles and leaves its audit line.
     ///
     /// # Errors
     /// The names of the tasks that outlived it, and how many of each.
@@ -119,8 +125,14 @@ impl Lifecycle {
         if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
             return Ok(());
         }
-        let list = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        Err(list.iter().map(|(name, count)| (*name, *count)).collect())
+        let left: Vec<_> = {
+            let list = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            list.iter().map(|(name, count)| (*name, *count)).collect()
+        };
+        self.ending.cancel();
+        // Only what blocks its thread is not gone by then, and that cannot be dropped.
+        let _ = tokio::time::timeout(FOR_DROPPING, self.tasks.wait()).await;
+        Err(left)
     }
 }
 
@@ -152,12 +164,18 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_outlives_the_grace_period_is_named() {
+    async fn what_outlives_the_grace_period_is_named_and_dropped() {
         let lifecycle = Lifecycle::default();
         lifecycle.spawn("quick", async {});
-        lifecycle.spawn("slow", std::future::pending());
+        let guard = Arc::new(());
+        let held = Arc::clone(&guard);
+        lifecycle.spawn("slow", async move {
+            std::future::pending::<()>().await;
+            drop(held);
+        });
 
         let left = lifecycle.ended(Duration::from_secs(1)).await;
         assert_eq!(left, Err(vec![("slow", 1)]));
+        assert_eq!(Arc::strong_count(&guard), 1);
     }
 }

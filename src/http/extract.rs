@@ -12,8 +12,10 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, E
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::Instant;
 use utoipa::IntoParams;
 
+use super::bodies::{Bodies, Filling, NoRoom};
 use super::call::Call;
 use super::problem::{Code, Problem};
 use super::settings::Settings;
@@ -386,13 +388,16 @@ impl<S> FromRequest<S> for JsonBody
 where
     S: Send + Sync,
     Arc<Settings>: FromRef<S>,
+    Arc<Bodies>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let settings = Arc::<Settings>::from_ref(state);
         let most = settings.body_bytes;
-        json_body(request, most, settings.body_time).await.map(Self)
+        let bodies = Arc::<Bodies>::from_ref(state);
+        let body = json_body(request, most, settings.body_time, &bodies).await;
+        body.map(Self)
     }
 }
 
@@ -400,23 +405,38 @@ impl<S> FromRequest<S> for MessagesBody
 where
     S: Send + Sync,
     Arc<Settings>: FromRef<S>,
+    Arc<Bodies>: FromRef<S>,
 {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let settings = Arc::<Settings>::from_ref(state);
         let most = settings.messages_body_bytes;
-        json_body(request, most, settings.body_time).await.map(Self)
+        let bodies = Arc::<Bodies>::from_ref(state);
+        let body = json_body(request, most, settings.body_time, &bodies).await;
+        body.map(Self)
     }
 }
 
-/// The body of `request`, which is JSON by its headers and UTF-8, of at most so many bytes and in so much time.
-async fn json_body(request: Request, most: usize, time: Duration) -> Result<Bytes, Problem> {
+/// The body of `request`, which is JSON by its headers and UTF-8, of at most so many bytes and in so much time. Its
+/// caller is known by now: whoever proves nothing takes no room.
+async fn json_body(
+    request: Request,
+    most: usize,
+    time: Duration,
+    bodies: &Bodies,
+) -> Result<Bytes, Problem> {
+    let call: Option<&Call> = request.extensions().get();
+    let Some(caller) = call.and_then(Call::caller) else {
+        let why = "a body was asked for before its caller was known";
+        return Err(Problem::new(Code::Internal, why));
+    };
+    let filling = bodies.begin(caller.org.id);
     is_json(request.headers())?;
     if asks_to_send_too_much(request.headers(), most) {
         return Err(too_large(most));
     }
-    let body = read(request.into_body(), most, time).await?;
+    let body = read(request.into_body(), most, time, filling).await?;
     if std::str::from_utf8(&body).is_err() {
         return Err(Problem::new(
             Code::InvalidRequest,
@@ -467,12 +487,18 @@ fn too_large(most: usize) -> Problem {
     )
 }
 
-/// Reads a body to its end, within its size and time.
-async fn read(body: Body, most: usize, time: Duration) -> Result<Bytes, Problem> {
-    let limited = Limited::new(body, most);
-    let whole = tokio::time::timeout(time, limited.collect())
-        .await
-        .map_err(|_| {
+/// Reads a body to its end, within its size, its time and the room that there is.
+async fn read(
+    body: Body,
+    most: usize,
+    time: Duration,
+    mut filling: Filling,
+) -> Result<Bytes, Problem> {
+    let mut body = Limited::new(body, most);
+    let end = Instant::now() + time;
+    loop {
+        let frame = tokio::time::timeout_at(end, body.frame()).await;
+        let frame = frame.map_err(|_| {
             let seconds = time.as_secs();
             Problem::retryable(
                 Code::RequestTimeout,
@@ -480,18 +506,28 @@ async fn read(body: Body, most: usize, time: Duration) -> Result<Bytes, Problem>
                 None,
             )
         })?;
-    whole
-        .map(http_body_util::Collected::to_bytes)
-        .map_err(|error| {
+        let Some(frame) = frame else {
+            return Ok(filling.whole());
+        };
+        let frame = frame.map_err(|error| {
             if is_too_large(&*error) {
-                too_large(most)
-            } else {
-                Problem::new(
-                    Code::InvalidRequest,
-                    "the body could not be read: it was cut off or is not what its headers say",
-                )
+                return too_large(most);
             }
-        })
+            Problem::new(
+                Code::InvalidRequest,
+                "the body could not be read: it was cut off or is not what its headers say",
+            )
+        })?;
+        if let Ok(chunk) = frame.into_data() {
+            filling.push(&chunk).map_err(|NoRoom| {
+                Problem::retryable(
+                    Code::Overloaded,
+                    "the bodies of the org's calls, or of all calls, take up the room that there is for them",
+                    Duration::from_secs(1),
+                )
+            })?;
+        }
+    }
 }
 
 /// Whether a length limit stands anywhere among the reasons, under whatever unpacked the body.

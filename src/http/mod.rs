@@ -7,6 +7,7 @@
 //! The accept loop is our own, over hyper: `axum::serve` has no time limit for a request's head, no bound on it, and no
 //! end to a drain. HTTP/1.1 only, which is what Apex speaks.
 
+pub mod bodies;
 pub mod call;
 pub mod extract;
 mod fit;

@@ -9,6 +9,7 @@ use http::{Method, Uri};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::bodies::Bodies;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
@@ -49,6 +50,8 @@ pub struct HttpState {
     pub directory: Arc<Directory>,
     /// The door's settings.
     pub settings: Arc<Settings>,
+    /// The room for bodies.
+    pub bodies: Arc<Bodies>,
     /// What bodies are checked against.
     pub schemas: Arc<BodySchemas>,
     /// The OpenAPI documents.

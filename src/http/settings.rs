@@ -18,6 +18,9 @@ pub struct Settings {
     pub body_bytes: usize,
     /// The largest body of a Messages request, packed and unpacked. Default: 32,000,000.
     pub messages_body_bytes: usize,
+    /// Bytes of bodies that may be in memory at once; one org may have a quarter of them. 512,000,000, a half of what a small
+    /// container has; not in the file.
+    pub held_bytes: usize,
     /// How long a caller may take to send its body. Thirty seconds; not in the file.
     pub body_time: Duration,
     /// How long a caller may take to send its headers. Ten seconds; not in the file.
@@ -36,6 +39,7 @@ impl Default for Settings {
             public_url: None,
             body_bytes: 5_000_000,
             messages_body_bytes: 32_000_000,
+            held_bytes: 512_000_000,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(10),
             docs: true,

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::helpers::org::{KEY, OTHER_KEY};
 use crate::helpers::raw::{Raw, head};
-use crate::helpers::{Config, TestApp, TestClock, Upstream, opportunity};
+use crate::helpers::{Config, TestApp, TestClock, Upstream, opportunity, until};
 
 async fn app() -> (TestApp, Upstream) {
     let upstream = Upstream::good().await;
@@ -55,6 +56,38 @@ async fn a_body_that_comes_byte_by_byte_is_given_up() {
     assert!(told.contains(r#""retryable":true"#), "{told}");
     assert_eq!(upstream.count(), 0);
     app.expect_serving().await;
+}
+
+#[tokio::test]
+async fn half_sent_bodies_take_the_room_of_their_own_org_and_no_other() {
+    let upstream = Upstream::good().await;
+    let mut settings = Config::to(&upstream)
+        .server("body_bytes", 20_000)
+        .server("messages_body_bytes", 20_000)
+        .settings();
+    settings.server.held_bytes = 80_000;
+    let clock = TestClock::running_from("2026-03-10T12:00:00Z");
+    let app = TestApp::in_world(settings, clock.world()).await;
+    let by = |key: &str| {
+        let text = "x".repeat(15_000);
+        let body = json!({"record": opportunity(), "preview": true, "text": text});
+        let call = app.anonymous(reqwest::Method::POST, "/briefing");
+        call.bearer(key).json(&body)
+    };
+    by(KEY).send().await.expect_ok();
+
+    let mut raw = Raw::to(app.public).await;
+    raw.send(&head("/briefing", "Content-Length: 20000\r\n"))
+        .await;
+    raw.send(&" ".repeat(10_000)).await;
+    until("no room", async || {
+        let answer = by(KEY).send().await;
+        answer.status != 200 && answer.expect_problem(503, "overloaded")["retryable"] == true
+    })
+    .await;
+    by(OTHER_KEY).send().await.expect_ok();
+    drop(raw);
+    until("room again", async || by(KEY).send().await.status == 200).await;
 }
 
 #[tokio::test]

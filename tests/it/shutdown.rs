@@ -1,7 +1,9 @@
 //! A stop loses no call.
 
 use futures_util::future::join_all;
+use serde_json::json;
 
+use crate::helpers::org::MESSAGES_KEY;
 use crate::helpers::process::Belay;
 use crate::helpers::{Config, Gate, Play, Reply, Upstream, opportunity, opportunity_named, until};
 
@@ -95,4 +97,34 @@ async fn what_outlives_the_drain_is_named_and_the_end_is_no_success() {
         "{log}"
     );
     assert!(log.contains("1 flight"), "{log}");
+}
+
+#[tokio::test]
+async fn what_outlives_the_drain_leaves_its_audit_line() {
+    let upstream = Upstream::doing(Play::Hang).await;
+    let config = Config::to(&upstream)
+        .server("drain_delay_s", 0)
+        .server("drain_s", 1);
+    let mut belay = Belay::serve(&config).await;
+    let briefing = belay.brief(&opportunity());
+    let ask = |stream: bool| {
+        let call = belay.anonymous(reqwest::Method::POST, "/v1/messages");
+        call.bearer(MESSAGES_KEY).json(&json!({
+            "model": "default", "max_tokens": 16, "stream": stream,
+            "messages": [{"role": "user", "content": "hello"}]
+        }))
+    };
+    let hanging: Vec<_> = [briefing, ask(false), ask(true)]
+        .into_iter()
+        .map(|call| crate::helpers::app::spawn(async move { call.try_send().await }))
+        .collect();
+    upstream.reached(3).await;
+    belay.signal("TERM").await;
+    assert_eq!(belay.ended().await.code(), Some(1));
+    for call in hanging {
+        assert!(call.await.expect("no panic").is_err());
+    }
+    until("three lines", async || belay.printed().lines().count() == 3).await;
+    let tasks = belay.printed().matches(r#""task":"messages""#).count();
+    assert_eq!(tasks, 2, "{}", belay.printed());
 }
