@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Message;
-use super::passage::told;
+use super::passage::{restored, told};
 use super::relay_message::{admitted, covered};
 use crate::domain::{Caller, Deadline};
 use crate::engine::dispatch::Turn;
@@ -36,7 +36,7 @@ impl CountTokens {
         by: Deadline,
     ) -> Result<Bytes, Error> {
         let route = admitted(&self.parts, caller, &message)?;
-        let (message, _) = covered(caller, message)?;
+        let (message, cover) = covered(caller, message, by).await?;
         let turn = Turn::new(
             message.request_id.clone(),
             caller.clone(),
@@ -45,7 +45,7 @@ impl CountTokens {
         );
         let counted = self.parts.dispatch.count(&turn, &route, &message).await;
         counted
-            .map_err(told)?
+            .map_err(|error| restored(told(error), cover.as_ref()))?
             .ok_or(Error::NotOffered("counting tokens"))
     }
 }
