@@ -37,6 +37,11 @@ pub(super) struct Flow {
 }
 
 impl Flow {
+    /// How many bytes of it wait.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Takes in more of the text and yields what may be shown now.
     pub(super) fn push(&mut self, text: &str, cover: &Cover) -> String {
         if self.is_prose {

@@ -14,6 +14,7 @@
 //! What a model thought stays masked: it is signed. A tool's input keeps its links, since the tool is the caller's own
 //! and nobody reads it; whoever shows it should know that a model wrote it.
 
+mod aside;
 mod flow;
 mod json_answer;
 mod reply;
@@ -33,6 +34,7 @@ use crate::domain::Privacy;
 use crate::privacy::Vault;
 use crate::salesforce::Fault;
 
+pub use aside::aside;
 pub use stream::Uncovering;
 
 /// What a Messages call leaves of its body, and the way back.
@@ -73,6 +75,11 @@ impl Cover {
     /// A whole JSON reply, a message or an error, with the values put back and without foreign links.
     pub fn uncover(&self, reply: &Bytes) -> Bytes {
         reply::uncovered(self, reply)
+    }
+
+    /// Does the same to words of the provider: what it says of a request may repeat it.
+    pub fn uncover_text(&self, text: &str) -> String {
+        self.prose(text)
     }
 
     /// Does the same to a stream.

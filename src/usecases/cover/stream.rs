@@ -28,8 +28,10 @@ pub struct Uncovering {
     blocks: BTreeMap<u64, Block>,
     /// Bytes of `Block::Input`.
     waiting: usize,
-    /// Whether it was given up.
+    /// Whether nothing more comes out of it.
     ended: bool,
+    /// Whether that is because it could not be looked through to its end.
+    gave_up: bool,
 }
 
 /// A block that is being written.
@@ -49,12 +51,27 @@ impl Uncovering {
             blocks: BTreeMap::new(),
             waiting: 0,
             ended: false,
+            gave_up: false,
         }
     }
 
     /// The cover that it works with.
     pub fn cover(&self) -> &Cover {
         &self.cover
+    }
+
+    /// How many bytes wait in it, which more may set free at once.
+    pub fn held(&self) -> usize {
+        let flows = self.blocks.values().map(|block| match block {
+            Block::Text(flow) => flow.held(),
+            Block::Input { .. } => 0,
+        });
+        self.waiting + flows.sum::<usize>()
+    }
+
+    /// Whether it ended the stream with an error of its own, as it could not be looked through.
+    pub fn gave_up(&self) -> bool {
+        self.gave_up
     }
 
     /// Takes in more of the stream and yields the events that may go out now.
@@ -101,6 +118,7 @@ impl Uncovering {
         self.blocks.clear();
         self.reader = Reader::default();
         self.ended = true;
+        self.gave_up = true;
         out.extend_from_slice(ERROR.as_bytes());
     }
 

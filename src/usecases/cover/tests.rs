@@ -276,6 +276,14 @@ fn an_error_that_repeats_the_request_gets_its_values_back() {
 }
 
 #[test]
+fn what_a_provider_says_of_a_request_is_uncovered_too() {
+    assert_eq!(
+        cover().uncover_text("no: [EMAIL_1], see [x](https://evil.example)"),
+        "no: jens@acme.example, see x"
+    );
+}
+
+#[test]
 fn a_reply_without_anything_to_change_and_what_is_no_reply_pass_as_the_same_bytes() {
     for reply in [
         r#"{"type":"message","content":[{"type":"text","text":"Hi [EMAIL_9]"}],"x" : 1.0}"#,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Message;
-use super::passage::told;
+use super::passage::{restored, told};
 use super::relay_message::{admitted, covered};
 use crate::domain::{Caller, Deadline};
 use crate::engine::dispatch::Turn;
@@ -59,9 +59,14 @@ impl CountTokens {
         trail: &mut Trail,
     ) -> Result<Bytes, Error> {
         let route = admitted(&self.parts, caller, &message)?;
+<<<<<<< HEAD
         let (message, cover) = covered(caller, message)?;
         trail.sends_message(&message.body(), cover.as_ref());
         let mut turn = Turn::new(
+=======
+        let (message, cover) = covered(caller, message, by).await?;
+        let turn = Turn::new(
+>>>>>>> fix-cover
             message.request_id.clone(),
             caller.clone(),
             Lane::Single,
@@ -70,7 +75,7 @@ impl CountTokens {
         let counted = self.parts.dispatch.count(&mut turn, &route, &message).await;
         trail.used(&turn);
         counted
-            .map_err(told)?
+            .map_err(|error| restored(told(error), cover.as_ref()))?
             .ok_or(Error::NotOffered("counting tokens"))
     }
 }

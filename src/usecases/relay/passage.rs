@@ -16,7 +16,7 @@ use crate::engine::flight::Patience;
 use crate::engine::idempotency::Claim;
 use crate::engine::limits::Lane;
 use crate::providers::{Fault, claude};
-use crate::usecases::cover::{Cover, Uncovering};
+use crate::usecases::cover::{Cover, Uncovering, aside};
 use crate::usecases::error::A_MOMENT;
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
@@ -56,6 +56,8 @@ const SLOWEST: Duration = Duration::from_mins(1);
 struct Reader<'m> {
     going: Option<mpsc::Sender<Bytes>>,
     uncovering: Option<Uncovering>,
+    /// Whether the answer could not be looked through to its end, so that no more of it goes on.
+    gave_up: bool,
     memory: Option<&'m mut Memory>,
 }
 
@@ -88,20 +90,19 @@ impl Passage {
         } = self;
         trail.sends_message(&message.body(), cover.as_ref());
         let sent = parts.dispatch.send(&mut turn, &route, &message).await;
-        let landed = sent.map(|delivery| {
-            trail.answered_by(delivery.target);
-            let body = match &cover {
-                Some(cover) => cover.uncover(&delivery.reply.body),
-                None => delivery.reply.body,
-            };
-            if let Some(mut memory) = memory {
-                let stop = claude::read(&body).map(|message| message.stop);
-                memory.add(&body);
-                memory.keep(&parts, stop, is_stand_in(delivery.target, &route));
+        let landed = match sent {
+            Ok(delivery) => {
+                trail.answered_by(delivery.target);
+                let body = uncovered(cover, delivery.reply.body).await;
+                if let (Some(mut memory), Ok(body)) = (memory, &body) {
+                    let stop = claude::read(body).map(|message| message.stop);
+                    memory.add(body);
+                    memory.keep(&parts, stop, is_stand_in(delivery.target, &route));
+                }
+                body
             }
-            body
-        });
-        let landed = landed.map_err(told);
+            Err(error) => Err(restored(told(error), cover.as_ref())),
+        };
         end(claim, &landed);
         trail.used(&turn);
         let outcome = landed.as_ref().map_or_else(Error::code, |_| "ok");
@@ -129,7 +130,7 @@ impl Passage {
                 (flow, is_stand_in(target, &route))
             }
             Err(error) => {
-                let error = told(error);
+                let error = restored(told(error), cover.as_ref());
                 trail.used(&turn);
                 let outcome = error.code();
                 let _ = waiter.send(Err(error));
@@ -145,6 +146,7 @@ impl Passage {
         let mut reader = Reader {
             going: Some(going),
             uncovering: cover.map(Cover::uncover_stream),
+            gave_up: false,
             memory: memory.as_mut(),
         };
         while let Some(events) = flow.next().await {
@@ -152,14 +154,16 @@ impl Passage {
         }
         let all_read = reader.end().await;
         ended.store(all_read, Ordering::Release);
+        let gave_up = reader.gave_up;
         drop(reader);
         let ending = flow.end();
-        if let Some(memory) = memory.filter(|_| ending.is_whole) {
+        if let Some(memory) = memory.filter(|_| ending.is_whole && !gave_up) {
             memory.keep(&parts, ending.stop, stand_in);
         }
         turn.charged(ending.charged);
         trail.used(&turn);
         let outcome = match (ending.is_whole, all_read) {
+            _ if gave_up => Error::AnswerInvalid.code(),
             (false, _) => "upstream-failed",
             (true, false) => "gone",
             (true, true) => "ok",
@@ -171,20 +175,37 @@ impl Passage {
 impl Reader<'_> {
     /// Hands `events` on.
     async fn take(&mut self, events: Bytes) {
-        let events = match &mut self.uncovering {
-            Some(uncovering) => uncovering.feed(&events),
-            None => events,
+        if self.gave_up {
+            return;
+        }
+        let Some(mut uncovering) = self.uncovering.take() else {
+            return self.hand(events).await;
         };
-        self.hand(events).await;
+        let bytes = uncovering.held() + events.len();
+        let fed = aside(bytes, move || (uncovering.feed(&events), uncovering)).await;
+        self.looked_through(fed).await;
     }
 
     /// Hands on what was held back, and tells whether everything was read. There is no more to come.
     async fn end(&mut self) -> bool {
-        if let Some(uncovering) = &mut self.uncovering {
-            let rest = uncovering.finish();
-            self.hand(rest).await;
+        if let Some(mut uncovering) = self.uncovering.take() {
+            let bytes = uncovering.held();
+            let rest = aside(bytes, move || (uncovering.finish(), uncovering)).await;
+            self.looked_through(rest).await;
         }
         self.going.is_some()
+    }
+
+    /// Hands on what came of looking through more of it; where nothing did, no more goes on.
+    async fn looked_through(&mut self, fed: Result<(Bytes, Uncovering), Error>) {
+        if let Ok((events, uncovering)) = fed {
+            self.gave_up = uncovering.gave_up();
+            self.uncovering = Some(uncovering);
+            self.hand(events).await;
+        } else {
+            self.gave_up = true;
+            self.going = None;
+        }
     }
 
     async fn hand(&mut self, events: Bytes) {
@@ -200,6 +221,25 @@ impl Reader<'_> {
                 self.going = None;
             }
         }
+    }
+}
+
+/// `error` with the values put back into what the provider says, which may repeat the request, and without foreign links.
+pub fn restored(error: Error, cover: Option<&Cover>) -> Error {
+    match (error, cover) {
+        (Error::Rejected { status, mut said }, Some(cover)) => {
+            said.message = cover.uncover_text(&said.message);
+            Error::Rejected { status, said }
+        }
+        (error, _) => error,
+    }
+}
+
+/// A whole `reply` as its caller may see it.
+async fn uncovered(cover: Option<Cover>, reply: Bytes) -> Result<Bytes, Error> {
+    match cover {
+        Some(cover) => aside(reply.len(), move || cover.uncover(&reply)).await,
+        None => Ok(reply),
     }
 }
 

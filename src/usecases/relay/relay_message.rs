@@ -18,7 +18,7 @@ use crate::engine::flight::Patience;
 use crate::engine::idempotency::{Begin, Claim, Scope};
 use crate::telemetry::metrics::CacheResult;
 use crate::usecases::answer::Repeat;
-use crate::usecases::cover::Cover;
+use crate::usecases::cover::{Cover, aside};
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
 
@@ -142,7 +142,7 @@ impl RelayMessage {
             trail.ended(Error::NotCached.code()).await;
             return Err(Error::NotCached);
         }
-        let (message, cover) = match covered(caller, message) {
+        let (message, cover) = match covered(caller, message, by).await {
             Ok(covered) => covered,
             Err(error) => {
                 end(claim, &Err(error.clone()));
@@ -198,13 +198,20 @@ pub fn admitted(parts: &Parts, caller: &Caller, message: &Message) -> Result<Arc
 /// `message` as it may leave the caller's org, and the way back; none where the org has no rules for it.
 ///
 /// # Errors
-/// Where something in it may not leave, and cannot be masked.
-pub fn covered(caller: &Caller, message: Message) -> Result<(Message, Option<Cover>), Error> {
+/// Where something in it may not leave, and cannot be masked, and where `by` passes before that is known.
+pub async fn covered(
+    caller: &Caller,
+    message: Message,
+    by: Deadline,
+) -> Result<(Message, Option<Cover>), Error> {
     let policy = caller.org.privacy.as_ref();
     let Some(policy) = policy.filter(|policy| policy.messages) else {
         return Ok((message, None));
     };
-    let (body, cover) = Cover::of(&message.body(), policy).map_err(Error::Unfit)?;
+    let (body, policy) = (message.body(), Arc::clone(policy));
+    let covering = aside(body.len(), move || Cover::of(&body, &policy));
+    let covered = tokio::time::timeout_at(by.at(), covering).await;
+    let (body, cover) = covered.map_err(|_| Error::Late)??.map_err(Error::Unfit)?;
     Ok((message.with_body(&body), Some(cover)))
 }
 

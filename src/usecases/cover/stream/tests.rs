@@ -264,6 +264,7 @@ fn a_stream_that_asks_for_too_much_ends_with_an_error() {
         let out = uncovering.feed(stream);
         assert!(out.starts_with(b"event: error\n") || out.ends_with(b"\n\n"));
         assert!(out.len() < 1_000 && !out.is_empty());
+        assert!(uncovering.gave_up());
         assert!(uncovering.feed(b"event: ping\n\n").is_empty() && uncovering.finish().is_empty());
     }
 }
