@@ -92,13 +92,16 @@ impl App {
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
+        let directory = Arc::new(Directory::new(settings.tenants.clone()));
         let upstreams = settings
             .providers
             .iter()
             .filter_map(|one| {
+                let orgs = Arc::clone(&directory);
+                let are_shared = move || orgs.orgs().len() > 1;
                 let upstream = Upstream {
                     provider: Arc::clone(providers.get(&one.name)?),
-                    slots: Slots::new(one.calls_in_flight.get()),
+                    slots: Slots::new(one.calls_in_flight.get(), are_shared),
                 };
                 Some((one.name.clone(), upstream))
             })
@@ -136,7 +139,7 @@ impl App {
             relay_batches: RelayBatches::new(parts, settings.server.public_url.as_ref()),
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
-            directory: Arc::new(Directory::new(settings.tenants.clone())),
+            directory,
             settings: Arc::new(settings.server.clone()),
             bodies: Arc::new(Bodies::new(server.held_bytes, largest)),
             schemas: Arc::new(BodySchemas::of(&openapi::document(router::documentation()))),

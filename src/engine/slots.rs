@@ -2,9 +2,11 @@
 //!
 //! # Why
 //! A plain semaphore is fair to calls, and so unfair to orgs: one with 200 calls waiting would be served 200 times
-//! before the next. Here orgs take turns, and calls of one org go in their order.
+//! before the next. Here orgs take turns, and calls of one org go in their order. A stream may keep its slot for ten
+//! minutes, in which no turn comes: so an org that has slots takes no more of them than leaves some for another, at most
+//! three for each that is free, and never the last. The only org of a gateway has them all.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -14,11 +16,17 @@ use crate::domain::OrgId;
 
 /// The slots of one provider.
 pub struct Slots {
+    are_shared: Box<AreShared>,
     state: Mutex<State>,
 }
 
+/// Tells whether there is more than one org.
+type AreShared = dyn Fn() -> bool + Send + Sync;
+
 struct State {
     free: u32,
+    /// How many slots each org has that has any.
+    taken: HashMap<OrgId, u32>,
     /// Orgs whose calls wait, in the order of their turns.
     lines: VecDeque<(OrgId, VecDeque<oneshot::Sender<Permit>>)>,
 }
@@ -26,14 +34,20 @@ struct State {
 /// A slot, passed on when dropped.
 pub struct Permit {
     slots: Arc<Slots>,
+    org: OrgId,
 }
 
+/// Slots that an org may have for each that stays free.
+const FOR_EACH_FREE: u32 = 3;
+
 impl Slots {
-    /// So many slots, all free.
-    pub fn new(count: u32) -> Arc<Self> {
+    /// So many slots, all free, of orgs that share them as long as `are_shared` says so.
+    pub fn new(count: u32, are_shared: impl Fn() -> bool + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
+            are_shared: Box::new(are_shared),
             state: Mutex::new(State {
                 free: count,
+                taken: HashMap::new(),
                 lines: VecDeque::new(),
             }),
         })
@@ -41,13 +55,12 @@ impl Slots {
 
     /// Waits for a slot; `None` where none comes free before the patience ends.
     pub async fn take(self: &Arc<Self>, org: OrgId, patience: &Patience) -> Option<Permit> {
+        let are_shared = (self.are_shared)();
         let mut turn = {
             let mut state = self.lock();
-            if state.free > 0 {
-                state.free -= 1;
-                return Some(Permit {
-                    slots: Arc::clone(self),
-                });
+            if state.has_one_for(org, are_shared) {
+                state.give_to(org);
+                return Some(self.permit(org));
             }
             state.join(org)
         };
@@ -62,6 +75,13 @@ impl Slots {
                 }
                 () = patience.changed() => {}
             }
+        }
+    }
+
+    fn permit(self: &Arc<Self>, org: OrgId) -> Permit {
+        Permit {
+            slots: Arc::clone(self),
+            org,
         }
     }
 
@@ -80,32 +100,57 @@ impl State {
         turn
     }
 
-    /// The first call of the org whose turn it is; that org goes to the end.
-    fn next(&mut self) -> Option<oneshot::Sender<Permit>> {
-        let (org, mut line) = self.lines.pop_front()?;
-        let call = line.pop_front();
+    /// Whether `org` may have one more.
+    fn has_one_for(&self, org: OrgId, are_shared: bool) -> bool {
+        let taken = self.taken.get(&org).copied().unwrap_or_default();
+        let leaves_some = self.free > 1 && taken < self.free.saturating_mul(FOR_EACH_FREE);
+        self.free > 0 && (taken == 0 || leaves_some || !are_shared)
+    }
+
+    fn give_to(&mut self, org: OrgId) {
+        self.free -= 1;
+        *self.taken.entry(org).or_default() += 1;
+    }
+
+    fn take_back_from(&mut self, org: OrgId) {
+        self.free += 1;
+        if let Some(taken) = self.taken.get_mut(&org) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.taken.remove(&org);
+            }
+        }
+    }
+
+    /// The first waiting call of the first org that may have a slot, which it now has; that org goes to the end.
+    fn next(&mut self, are_shared: bool) -> Option<(OrgId, oneshot::Sender<Permit>)> {
+        for (_, line) in &mut self.lines {
+            line.retain(|call| !call.is_closed());
+        }
+        self.lines.retain(|(_, line)| !line.is_empty());
+        let mut orgs = self.lines.iter();
+        let nth = orgs.position(|(org, _)| self.has_one_for(*org, are_shared))?;
+        let (org, mut line) = self.lines.remove(nth)?;
+        let call = line.pop_front()?;
         if !line.is_empty() {
             self.lines.push_back((org, line));
         }
-        call
+        self.give_to(org);
+        Some((org, call))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        let are_shared = (self.slots.are_shared)();
         let next = {
             let mut state = self.slots.lock();
-            let next = state.next();
-            if next.is_none() {
-                state.free += 1;
-            }
-            next
+            state.take_back_from(self.org);
+            state.next(are_shared)
         };
-        if let Some(call) = next {
+        if let Some((org, call)) = next {
             // One who no longer waits drops the permit, and so passes it on.
-            let _ = call.send(Permit {
-                slots: Arc::clone(&self.slots),
-            });
+            let _ = call.send(self.slots.permit(org));
         }
     }
 }
@@ -130,7 +175,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn orgs_take_turns_however_many_calls_one_of_them_has() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, || true);
         let (big, small) = (org("00D5f000000XyZa"), org("00D5f000000XyZb"));
         let first = slots.take(big, &patience()).await.expect("free");
         let served = Arc::new(Mutex::new(Vec::new()));
@@ -152,11 +197,38 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_slot_is_not_lost_on_one_who_stopped_waiting() {
-        let slots = Slots::new(1);
+        let slots = Slots::new(1, || true);
         let org = org("00D5f000000XyZa");
         let held = slots.take(org, &patience()).await.expect("free");
         assert!(slots.take(org, &patience()).await.is_none());
         drop(held);
         assert!(slots.take(org, &patience()).await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_org_leaves_slots_for_another_however_long_it_keeps_its_own() {
+        for (count, most) in [(2, 1), (3, 2), (5, 4), (64, 48)] {
+            let slots = Slots::new(count, || true);
+            let (big, small) = (org("00D5f000000XyZa"), org("00D5f000000XyZb"));
+            let mut held = Vec::new();
+            while let Some(permit) = slots.take(big, &patience()).await {
+                held.push(permit);
+            }
+            assert_eq!(held.len(), most, "of {count}");
+            assert!(slots.take(small, &patience()).await.is_some());
+            held.pop();
+            assert!(slots.take(big, &patience()).await.is_some());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_only_org_has_every_slot() {
+        let slots = Slots::new(5, || false);
+        let org = org("00D5f000000XyZa");
+        let mut held = Vec::new();
+        while let Some(permit) = slots.take(org, &patience()).await {
+            held.push(permit);
+        }
+        assert_eq!(held.len(), 5);
     }
 }

@@ -217,6 +217,33 @@ async fn a_flood_of_one_org_does_not_hold_back_a_call_of_another() {
 }
 
 #[tokio::test]
+async fn calls_that_keep_their_slots_leave_one_for_another_org() {
+    let (upstream, gate) = Upstream::held().await;
+    let app = TestApp::new(&Config::to(&upstream).upstream_calls(5)).await;
+    let long = join_all((0..8).map(|nth| {
+        let call = app.brief(&opportunity_named(format!("long {nth}")));
+        async move { call.send().await.expect_ok() }
+    }));
+    let other = async {
+        app.metric_reaches(r#"belay_cache_total{result="miss"}"#, 8.0)
+            .await;
+        upstream.reached(4).await;
+        let call = app
+            .anonymous(reqwest::Method::POST, "/briefing")
+            .bearer(crate::helpers::org::OTHER_KEY)
+            .json(&json!({"record": opportunity_named("of another org")}));
+        call.send().await.expect_ok();
+    };
+    let opened = async {
+        upstream.reached(5).await;
+        assert!(upstream.seen()[4].body.contains("of another org"));
+        gate.open();
+    };
+    tokio::join!(long, other, opened);
+    assert_eq!(upstream.count(), 9);
+}
+
+#[tokio::test]
 async fn the_limits_of_one_org_are_not_those_of_another() {
     let upstream = Upstream::good().await;
     let clock = TestClock::still_at("2026-03-10T12:00:00Z");
