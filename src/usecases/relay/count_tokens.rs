@@ -59,14 +59,9 @@ impl CountTokens {
         trail: &mut Trail,
     ) -> Result<Bytes, Error> {
         let route = admitted(&self.parts, caller, &message)?;
-<<<<<<< HEAD
-        let (message, cover) = covered(caller, message)?;
+        let (message, cover) = covered(caller, message, by).await?;
         trail.sends_message(&message.body(), cover.as_ref());
         let mut turn = Turn::new(
-=======
-        let (message, cover) = covered(caller, message, by).await?;
-        let turn = Turn::new(
->>>>>>> fix-cover
             message.request_id.clone(),
             caller.clone(),
             Lane::Single,
