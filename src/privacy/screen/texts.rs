@@ -36,6 +36,8 @@ const NESTED: usize = 4;
 pub enum Passage<'t> {
     /// Words, maybe with JSON in them.
     Text(Cow<'t, str>),
+    /// What names something: a word that is also the value of a masked field says nothing of anybody here.
+    Name(Cow<'t, str>),
     /// The text of a JSON value whose strings, names and numbers are data.
     Json(&'t str),
 }
@@ -59,11 +61,15 @@ pub struct Passages {
 /// Placeholders are numbered in the order in which the passages stand.
 pub fn screen_passages(passages: &[(&str, Passage<'_>)], policy: &Privacy) -> Passages {
     let mut rules = Rules::new(policy);
-    let scripts: Vec<Script<'_>> = passages
+    let scripts: Vec<Option<Script<'_>>> = passages
         .iter()
         .map(|(_, passage)| match passage {
-            Passage::Text(text) => Script::of_text(text, &mut rules, policy, 0),
-            Passage::Json(json) => Script::of_json(json, &mut rules, policy),
+            Passage::Text(text) => Some(Script::of_text(text, &mut rules, policy, 0)),
+            Passage::Json(json) => Some(Script::of_json(json, &mut rules, policy)),
+            Passage::Name(name) => {
+                rules.vault.leave_out(name);
+                None
+            }
         })
         .collect();
     let Rules { known, vault, .. } = rules;
@@ -78,7 +84,11 @@ pub fn screen_passages(passages: &[(&str, Passage<'_>)], policy: &Privacy) -> Pa
     let left = passages
         .iter()
         .zip(scripts)
-        .map(|((audit, _), script)| {
+        .map(|((audit, passage), script)| {
+            if let Passage::Name(name) = passage {
+                return masker.passage_name(name, audit);
+            }
+            let script = script?;
             if !script.text.is_empty() {
                 masker.sent.insert((*audit).to_owned());
             }
@@ -233,6 +243,18 @@ fn words(
     Some((at, replaced))
 }
 
+impl Masker<'_> {
+    /// What is left of a name; None where it stays.
+    fn passage_name(&mut self, name: &str, audit: &str) -> Option<String> {
+        let cleaned = clean(name);
+        let told = self.name(&cleaned);
+        if told != cleaned {
+            self.masked.insert(audit.to_owned());
+        }
+        (told != name).then_some(told)
+    }
+}
+
 impl What {
     /// What stands in place of it, which is written as `json`; None where it stays.
     fn left(self, json: &str, masker: &mut Masker<'_>, audit: &str) -> Option<String> {
@@ -252,13 +274,7 @@ impl What {
                 let left = script.left(masker, &name, audit)?;
                 Some(quoted(&left))
             }
-            What::Name(name) => {
-                let told = masker.name(&clean(&name));
-                (told != name).then(|| {
-                    masker.masked.insert(audit.to_owned());
-                    quoted(&told)
-                })
-            }
+            What::Name(name) => masker.passage_name(&name, audit).map(|told| quoted(&told)),
             What::Number => {
                 if let Some(number) = masker.known.number_of(json) {
                     masker.masked.insert(audit.to_owned());

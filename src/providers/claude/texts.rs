@@ -1,10 +1,13 @@
 //! Which parts of a Messages body hold words, which hold data, and which cannot be looked into.
 //!
 //! # Why
-//! To know that `cache_control` says nothing of anybody and `tool_use.input` may is knowledge of the wire. What is done
-//! about it is for others: here a body is walked and its parts are named. What is not known is taken for words, so that a
-//! new kind of block is looked through before anybody has taught it to this file.
+//! Everything is named, every string, number and member's name at every depth: what is left out leaves unseen, and whoever
+//! lists what may be left out has never thought of all. What differs is only how a part is read and whether it may
+//! become another. Exempt is what is one of a few known words, and what is sealed: long runs of base64 where the wire
+//! has them, which no one but the provider reads. What has another shape than the wire's is refused, since nobody
+//! knows how the provider would read it.
 
+use std::fmt::Write as _;
 use std::ops::Range;
 
 use crate::domain::json_text::{Kind, Member, Node};
@@ -14,12 +17,12 @@ use crate::domain::json_text::{Kind, Member, Node};
 pub struct Found {
     /// Where its value stands in the body.
     pub at: Range<usize>,
-    /// The same as a JSON pointer.
-    pub pointer: String,
     /// The member of the body that it belongs to.
     pub part: &'static str,
     /// What it is.
     pub what: What,
+    /// Whether it means something to the wire as it is, so that it can't become another.
+    pub stays: bool,
 }
 
 /// What a part of a request is.
@@ -27,24 +30,33 @@ pub struct Found {
 pub enum What {
     /// A string of words.
     Text,
+    /// A string that names something: a tool, a field, a kind.
+    Name,
     /// A value whose names, strings and numbers are data.
     Data,
     /// A picture or another file, or the name of one.
     File,
     /// A tool that reads the web at the provider.
     Web,
-    /// A tool that runs code at the provider.
+    /// A tool that is not run by the client.
     Code,
     /// Servers that the provider is to call.
     Servers,
+    /// Something that should be an object.
+    NoObject,
+    /// Something that should be a list of objects.
+    NoList,
+    /// Something that should be a text or a list of objects.
+    NoContent,
 }
 
-/// Members of a body in which nobody is spoken of.
-const SETTINGS: [&str; 22] = [
-    "model",
+/// The part of a body that says how to answer and speaks of nobody, or should not.
+pub const SETTINGS: &str = "settings";
+
+/// Members of a body that are settings.
+const SETTING_NAMES: [&str; 19] = [
     "max_tokens",
     "stream",
-    "stop_sequences",
     "temperature",
     "top_p",
     "top_k",
@@ -61,32 +73,46 @@ const SETTINGS: [&str; 22] = [
     "anthropic_version",
     "anthropic_beta",
     "betas",
-    "compaction",
     "billing_policy",
 ];
-/// Members of any block that the wire needs as they are.
-const MARKS: [&str; 10] = [
+/// Members of any block that name something for the wire.
+const NAMES: [&str; 7] = [
     "type",
-    "role",
-    "cache_control",
+    "id",
     "tool_use_id",
+    "name",
+    "tool_name",
+    "toolset_name",
+    "server_name",
+];
+/// Members of any block that hold what only the provider can read.
+const SEALED: [&str; 4] = [
     "signature",
     "encrypted_content",
     "encrypted_index",
     "encrypted_stdout",
-    "media_type",
-    "allowed_callers",
 ];
-/// Those that name something for the wire where a block or a tool begins, and further inside may be anybody's.
-const NAMES: [&str; 8] = [
-    "id",
-    "name",
-    "caller",
-    "tool_name",
-    "toolset_name",
-    "server_name",
-    "allowed_domains",
-    "blocked_domains",
+/// What is shorter is not sealed: it may be somebody's number.
+const SEALED_BYTES: usize = 40;
+/// A longer run of base64 in something unknown is a file.
+const FILE_BYTES: usize = 4_096;
+/// Words of the wire that stand in every body.
+const WORDS: [&str; 15] = [
+    "user",
+    "assistant",
+    "system",
+    "text",
+    "tool_use",
+    "tool_result",
+    "thinking",
+    "ephemeral",
+    "object",
+    "string",
+    "number",
+    "integer",
+    "boolean",
+    "array",
+    "null",
 ];
 /// Blocks that are known beside those that need no more than to be read through.
 const BLOCKS: [&str; 15] = [
@@ -115,44 +141,79 @@ pub fn request(body: &str, root: &Node<'_>) -> Vec<Found> {
         part: "tools",
         found: Vec::new(),
     };
-    for (nth, tool) in root
-        .get("tools")
-        .into_iter()
-        .flat_map(Node::items)
-        .enumerate()
-    {
-        walk.tool(tool, &format!("/tools/{nth}"));
+    if let Some(tools) = root.get("tools") {
+        walk.objects(tools, Walk::tool);
     }
     walk.part = "system";
     if let Some(system) = root.get("system") {
-        walk.content(system, "/system");
+        walk.content(system);
     }
     walk.part = "messages";
-    let messages = root.get("messages").into_iter().flat_map(Node::items);
-    for (nth, message) in messages.enumerate() {
-        walk.message(message, &format!("/messages/{nth}"));
+    if let Some(messages) = root.get("messages") {
+        walk.objects(messages, Walk::message);
     }
     for member in root.members() {
-        let pointer = below("", &member.name);
+        walk.part = SETTINGS;
         match &*member.name {
-            "tools" | "system" | "messages" => {}
-            name if SETTINGS.contains(&name) => {}
-            "mcp_servers" => walk.push(&member.value, &pointer, What::Servers),
+            // The model is one that the org has, or nothing is sent.
+            "tools" | "system" | "messages" | "model" => {}
+            "mcp_servers" => walk.push(&member.value, What::Servers),
             "output_config" | "output_format" => {
                 walk.part = "output_config";
-                walk.format(&member.value, &pointer);
+                walk.format(&member.value);
             }
             "metadata" => {
                 walk.part = "metadata";
-                walk.data(&member.value, &pointer);
+                walk.data(&member.value);
             }
+            name if SETTING_NAMES.contains(&name) => walk.setting(&member.value, false),
             _ => {
                 walk.part = "others";
-                walk.inside(&member.value, &pointer);
+                walk.member(member);
             }
         }
     }
     walk.found
+}
+
+/// The JSON pointer of what begins at a byte of the body that `root` was read of; long names are cut.
+pub fn pointer(root: &Node<'_>, at: usize) -> String {
+    /// Longer pointers help nobody.
+    const BYTES: usize = 1_000;
+    const NAME_BYTES: usize = 100;
+    let mut pointer = String::new();
+    let mut node = root;
+    while node.at.start != at && pointer.len() < BYTES {
+        match &node.kind {
+            Kind::List(items) => {
+                let nth = items.partition_point(|item| item.at.end <= at);
+                let Some(item) = items.get(nth) else { break };
+                // Writing to a string never fails.
+                let _ = write!(pointer, "/{nth}");
+                node = item;
+            }
+            Kind::Object(members) => {
+                let nth = members.partition_point(|member| member.value.at.end <= at);
+                let Some(member) = members.get(nth) else {
+                    break;
+                };
+                let name = &member.name[..member.name.floor_char_boundary(NAME_BYTES)];
+                let cut = if name.len() < member.name.len() {
+                    "…"
+                } else {
+                    ""
+                };
+                let name = name.replace('~', "~0").replace('/', "~1");
+                let _ = write!(pointer, "/{name}{cut}");
+                if member.at.start == at {
+                    break;
+                }
+                node = &member.value;
+            }
+            _ => break,
+        }
+    }
+    pointer
 }
 
 struct Walk<'w> {
@@ -162,235 +223,361 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    fn push(&mut self, node: &Node<'_>, pointer: &str, what: What) {
+    fn push(&mut self, node: &Node<'_>, what: What) {
+        self.found(&node.at, what, false);
+    }
+
+    fn found(&mut self, at: &Range<usize>, what: What, stays: bool) {
         self.found.push(Found {
-            at: node.at.clone(),
-            pointer: pointer.to_owned(),
+            at: at.clone(),
             part: self.part,
             what,
+            stays,
         });
     }
 
-    fn message(&mut self, message: &Node<'_>, pointer: &str) {
+    fn kind(&self, node: &Node<'_>) -> String {
+        let kind = node.get("type").and_then(|kind| kind.text(self.body));
+        kind.unwrap_or_default().into_owned()
+    }
+
+    /// What should be a list of objects, each of which is `read`.
+    fn objects(&mut self, list: &Node<'_>, read: impl Fn(&mut Self, &Node<'_>)) {
+        match &list.kind {
+            Kind::List(items) => {
+                for item in items {
+                    if matches!(item.kind, Kind::Object(_)) {
+                        read(self, item);
+                    } else {
+                        self.push(item, What::NoObject);
+                    }
+                }
+            }
+            Kind::Word => {}
+            _ => self.push(list, What::NoList),
+        }
+    }
+
+    fn message(&mut self, message: &Node<'_>) {
         for member in message.members() {
-            let pointer = below(pointer, &member.name);
             match &*member.name {
-                "role" | "id" => {}
-                "content" => self.content(&member.value, &pointer),
-                _ => self.inside(&member.value, &pointer),
+                "role" | "id" => self.name(&member.value),
+                "content" => self.content(&member.value),
+                _ => self.member(member),
             }
         }
     }
 
-    /// Words, or blocks, or whatever a tool gave instead.
-    fn content(&mut self, content: &Node<'_>, pointer: &str) {
+    /// Words, or blocks.
+    fn content(&mut self, content: &Node<'_>) {
         match &content.kind {
-            Kind::Text => self.push(content, pointer, What::Text),
-            Kind::List(blocks) => {
-                for (nth, block) in blocks.iter().enumerate() {
-                    self.block(block, &format!("{pointer}/{nth}"));
-                }
-            }
-            _ => self.data(content, pointer),
+            Kind::Text => self.push(content, What::Text),
+            Kind::List(_) => self.objects(content, Self::block),
+            Kind::Word => {}
+            _ => self.push(content, What::NoContent),
         }
     }
 
-    fn block(&mut self, block: &Node<'_>, pointer: &str) {
-        let kind = block.get("type").and_then(|kind| kind.text(self.body));
-        let kind = kind.as_deref().unwrap_or_default();
-        match kind {
-            "image" | "container_upload" | "video" | "audio" | "file" => {
-                return self.push(block, pointer, What::File);
-            }
-            "redacted_thinking" => return,
-            "thinking" if self.is_signed(block) => return,
-            _ => {}
+    fn block(&mut self, block: &Node<'_>) {
+        let kind = self.kind(block);
+        let kind = kind.as_str();
+        let is_file = matches!(
+            kind,
+            "image" | "container_upload" | "video" | "audio" | "file"
+        );
+        if is_file || self.is_file(block, kind) {
+            return self.push(block, What::File);
         }
-        if self.is_file(block, kind) {
-            return self.push(block, pointer, What::File);
-        }
-        if !matches!(block.kind, Kind::Object(_)) {
-            return self.inside(block, pointer);
-        }
+        let is_signed = kind == "thinking"
+            && block
+                .get("signature")
+                .is_some_and(|signature| self.is_sealed(signature));
         for member in block.members() {
-            let pointer = below(pointer, &member.name);
+            let value = &member.value;
             match (kind, &*member.name) {
-                (_, name) if MARKS.contains(&name) || NAMES.contains(&name) => {}
-                ("tool_use" | "server_tool_use" | "mcp_tool_use", "input") => {
-                    self.data(&member.value, &pointer);
+                // To change what a model thought would break the seal.
+                ("thinking", "thinking") if is_signed && value.kind == Kind::Text => {}
+                ("redacted_thinking", "data") => self.sealed(value),
+                (_, name) if SEALED.contains(&name) => self.sealed(value),
+                (_, name) if NAMES.contains(&name) => self.setting(value, true),
+                (_, "cache_control" | "caller" | "allowed_callers") => self.setting(value, true),
+                ("tool_use" | "server_tool_use" | "mcp_tool_use", "input") => self.data(value),
+                ("tool_result" | "mcp_tool_result" | "search_result", "content") => {
+                    self.content(value);
                 }
-                ("tool_result" | "mcp_tool_result", "content") => {
-                    self.content(&member.value, &pointer);
-                }
-                ("document", "source") => self.source(&member.value, &pointer),
-                _ => self.member(member, &pointer),
+                ("document", "source") => self.source(value),
+                _ => self.member(member),
             }
         }
-    }
-
-    /// Whether a block of thinking bears the mark by which the provider knows it again.
-    fn is_signed(&self, block: &Node<'_>) -> bool {
-        let signature = block.get("signature").and_then(|node| node.text(self.body));
-        signature.is_some_and(|signature| !signature.is_empty())
     }
 
     /// Whether a block carries or names a file.
     fn is_file(&self, block: &Node<'_>, kind: &str) -> bool {
-        if block.get("file_id").is_some_and(|id| id.kind == Kind::Text) {
+        if block.get("file_id").is_some_and(|id| id.kind != Kind::Word) {
             return true;
         }
-        let Some(source) = block.get("source") else {
-            return false;
-        };
-        let source_kind = source.get("type").and_then(|kind| kind.text(self.body));
-        match source_kind.as_deref() {
-            Some("text" | "content") => false,
-            Some("base64" | "url" | "file") => true,
-            _ => kind == "document",
+        match block.get("source") {
+            None => false,
+            Some(source) => match source.kind {
+                Kind::Object(_) => !matches!(self.kind(source).as_str(), "text" | "content"),
+                Kind::Text => kind == "document",
+                _ => kind == "document" || source.kind != Kind::Word,
+            },
         }
     }
 
     /// What a document is made of.
-    fn source(&mut self, source: &Node<'_>, pointer: &str) {
+    fn source(&mut self, source: &Node<'_>) {
         for member in source.members() {
-            let pointer = below(pointer, &member.name);
             match &*member.name {
-                name if MARKS.contains(&name) => {}
-                "content" => self.content(&member.value, &pointer),
-                _ => self.member(member, &pointer),
+                "type" | "media_type" => self.name(&member.value),
+                "content" => self.content(&member.value),
+                _ => self.member(member),
             }
         }
     }
 
     /// Everything in a value of which only the form is known.
-    fn inside(&mut self, node: &Node<'_>, pointer: &str) {
+    fn inside(&mut self, node: &Node<'_>) {
         match &node.kind {
-            Kind::Text => self.push(node, pointer, What::Text),
-            Kind::Number => self.push(node, pointer, What::Data),
+            Kind::Text if self.is_like_a_file(node) => self.push(node, What::File),
+            Kind::Text => self.push(node, What::Text),
+            Kind::Number => self.push(node, What::Data),
             Kind::Word | Kind::Deep => {}
             Kind::List(items) => {
-                for (nth, item) in items.iter().enumerate() {
-                    self.inside(item, &format!("{pointer}/{nth}"));
+                for item in items {
+                    self.inside(item);
                 }
             }
             Kind::Object(members) => {
-                let kind = node.get("type").and_then(|kind| kind.text(self.body));
-                let kind = kind.as_deref().unwrap_or_default();
-                if BLOCKS.contains(&kind) {
-                    return self.block(node, pointer);
+                let kind = self.kind(node);
+                if BLOCKS.contains(&kind.as_str()) {
+                    return self.block(node);
                 }
-                if self.is_file(node, kind) {
-                    return self.push(node, pointer, What::File);
+                if self.is_file(node, &kind) {
+                    return self.push(node, What::File);
+                }
+                if node.get("attributes").is_some() {
+                    // It may be a record, which goes by the rules of its fields.
+                    return self.data(node);
                 }
                 for member in members {
-                    if !MARKS.contains(&&*member.name) {
-                        self.member(member, &below(pointer, &member.name));
+                    let value = &member.value;
+                    match &*member.name {
+                        "type" if value.kind == Kind::Text => {
+                            self.found(&value.at, What::Name, false);
+                        }
+                        name if SEALED.contains(&name) => self.sealed(value),
+                        _ => self.member(member),
                     }
                 }
             }
         }
     }
 
-    /// A member of which nothing is known; its name is words, too, unless it reads like a name.
-    fn member(&mut self, member: &Member<'_>, pointer: &str) {
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        if !member.name.bytes().all(is_name) {
-            self.found.push(Found {
-                at: member.at.clone(),
-                pointer: pointer.to_owned(),
-                part: self.part,
-                what: What::Text,
-            });
-        }
-        self.inside(&member.value, pointer);
+    /// A member of which nothing is known, nor of its name.
+    fn member(&mut self, member: &Member<'_>) {
+        self.found(&member.at, What::Name, false);
+        self.inside(&member.value);
     }
 
-    fn data(&mut self, node: &Node<'_>, pointer: &str) {
-        let what = match node.kind {
-            Kind::Text => What::Text,
-            _ => What::Data,
-        };
-        self.push(node, pointer, what);
+    fn data(&mut self, node: &Node<'_>) {
+        match node.kind {
+            Kind::Text => self.push(node, What::Text),
+            Kind::Word => {}
+            _ => self.push(node, What::Data),
+        }
     }
 
-    fn tool(&mut self, tool: &Node<'_>, pointer: &str) {
-        let kind = tool.get("type").and_then(|kind| kind.text(self.body));
-        let kind = kind.as_deref().unwrap_or_default();
-        let what = [
-            ("web_", What::Web),
-            ("code_execution", What::Code),
-            ("mcp_", What::Servers),
-        ]
-        .into_iter()
-        .find(|(head, _)| kind.starts_with(head));
-        if let Some((_, what)) = what {
-            self.push(tool, pointer, what);
-        }
-        for member in tool.members() {
-            let pointer = below(pointer, &member.name);
-            match &*member.name {
-                name if MARKS.contains(&name) || NAMES.contains(&name) => {}
-                "input_schema" => self.schema(&member.value, &pointer),
-                "input_examples" => self.data(&member.value, &pointer),
-                _ => self.member(member, &pointer),
+    /// What names something for the wire.
+    fn name(&mut self, node: &Node<'_>) {
+        self.setting(node, true);
+    }
+
+    /// A value that says how to answer: its words name something, but for instructions.
+    fn setting(&mut self, node: &Node<'_>, is_name: bool) {
+        match &node.kind {
+            Kind::Word | Kind::Deep => {}
+            Kind::Number => self.found(&node.at, What::Data, true),
+            Kind::Text if self.is_word(node) => {}
+            Kind::Text if is_name || self.is_identifier(node) => {
+                self.found(&node.at, What::Name, true);
             }
-        }
-    }
-
-    fn format(&mut self, format: &Node<'_>, pointer: &str) {
-        for member in format.members() {
-            let pointer = below(pointer, &member.name);
-            match &*member.name {
-                "effort" | "type" | "name" => {}
-                "schema" => self.schema(&member.value, &pointer),
-                "format" => self.format(&member.value, &pointer),
-                _ => self.member(member, &pointer),
-            }
-        }
-    }
-
-    /// A JSON schema: the names of properties are the tool's own, its words and examples may be anybody's.
-    fn schema(&mut self, schema: &Node<'_>, pointer: &str) {
-        match &schema.kind {
-            Kind::Text => self.push(schema, pointer, What::Text),
+            Kind::Text => self.push(node, What::Text),
             Kind::List(items) => {
-                for (nth, item) in items.iter().enumerate() {
-                    self.schema(item, &format!("{pointer}/{nth}"));
+                for item in items {
+                    self.setting(item, is_name);
                 }
             }
             Kind::Object(members) => {
                 for member in members {
-                    self.keyword(member, &below(pointer, &member.name));
+                    self.found(&member.at, What::Name, true);
+                    if member.name == "instructions" {
+                        self.inside(&member.value);
+                    } else {
+                        self.setting(&member.value, is_name);
+                    }
                 }
             }
-            Kind::Word | Kind::Number | Kind::Deep => {}
         }
     }
 
-    fn keyword(&mut self, member: &Member<'_>, pointer: &str) {
-        match &*member.name {
-            "type" | "format" | "pattern" | "required" | "dependentRequired"
-            | "contentEncoding" | "contentMediaType" => {}
-            name if name.starts_with('$')
-                && member.value.kind == Kind::Text
-                && name != "$comment" => {}
-            "enum" | "const" | "default" | "examples" | "example" => {
-                self.data(&member.value, pointer);
+    fn is_word(&self, node: &Node<'_>) -> bool {
+        let text = &self.body[node.at.start + 1..node.at.end - 1];
+        WORDS.contains(&text)
+    }
+
+    fn is_identifier(&self, node: &Node<'_>) -> bool {
+        let text = &self.body[node.at.start + 1..node.at.end - 1];
+        let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        text.len() <= 64 && text.bytes().all(is_part)
+    }
+
+    /// What only the provider can read, or else whatever it is.
+    fn sealed(&mut self, node: &Node<'_>) {
+        if !self.is_sealed(node) {
+            self.inside(node);
+        }
+    }
+
+    fn is_sealed(&self, node: &Node<'_>) -> bool {
+        node.kind == Kind::Text
+            && node.at.len() >= SEALED_BYTES
+            && self.body[node.at.start + 1..node.at.end - 1]
+                .bytes()
+                .all(is_base64)
+    }
+
+    /// Whether a string is so long a run of base64 that it is rather a file than words.
+    fn is_like_a_file(&self, node: &Node<'_>) -> bool {
+        if node.at.len() <= FILE_BYTES {
+            return false;
+        }
+        let mut run = 0;
+        self.body[node.at.clone()].bytes().any(|byte| {
+            // Its lines may be broken, which is written with a backslash.
+            let goes_on = is_base64(byte) || byte == b'\\';
+            run = if goes_on { run + 1 } else { 0 };
+            run > FILE_BYTES
+        })
+    }
+
+    fn tool(&mut self, tool: &Node<'_>) {
+        if let Some(kind) = tool.get("type").filter(|kind| kind.kind != Kind::Word) {
+            let kind = kind.text(self.body).unwrap_or_default();
+            if !is_the_clients(&kind) {
+                self.push(tool, what_runs_elsewhere(&kind));
             }
-            "properties" | "patternProperties" | "dependentSchemas" | "definitions" | "$defs" => {
-                for property in member.value.members() {
-                    self.schema(&property.value, &below(pointer, &property.name));
+        }
+        for member in tool.members() {
+            let value = &member.value;
+            match &*member.name {
+                "input_schema" => self.schema(value),
+                "description" | "input_examples" => self.data(value),
+                "user_location" => self.inside(value),
+                name => {
+                    self.found(&member.at, What::Name, true);
+                    // To look for a placeholder's domain would find nothing.
+                    let is_name = NAMES.contains(&name) || name.ends_with("_domains");
+                    self.setting(value, is_name);
                 }
             }
-            _ => self.schema(&member.value, pointer),
+        }
+    }
+
+    fn format(&mut self, format: &Node<'_>) {
+        match &format.kind {
+            Kind::Word => {}
+            Kind::Object(members) => {
+                for member in members {
+                    match &*member.name {
+                        "effort" | "type" | "name" => self.name(&member.value),
+                        "schema" => self.schema(&member.value),
+                        "format" => self.format(&member.value),
+                        _ => {
+                            self.found(&member.at, What::Name, true);
+                            self.inside(&member.value);
+                        }
+                    }
+                }
+            }
+            _ => self.push(format, What::NoObject),
+        }
+    }
+
+    /// A JSON schema: the names of properties are the tool's own, its words and examples may be anybody's.
+    fn schema(&mut self, schema: &Node<'_>) {
+        match &schema.kind {
+            Kind::Text => self.push(schema, What::Text),
+            Kind::Number => self.found(&schema.at, What::Data, true),
+            Kind::List(items) => {
+                for item in items {
+                    self.schema(item);
+                }
+            }
+            Kind::Object(members) => {
+                for member in members {
+                    self.found(&member.at, What::Name, true);
+                    self.keyword(member);
+                }
+            }
+            Kind::Word | Kind::Deep => {}
+        }
+    }
+
+    fn keyword(&mut self, member: &Member<'_>) {
+        let value = &member.value;
+        match &*member.name {
+            "type" | "format" | "pattern" | "required" | "dependentRequired"
+            | "contentEncoding" | "contentMediaType" => self.name(value),
+            name if name.starts_with('$') && value.kind == Kind::Text && name != "$comment" => {
+                self.name(value);
+            }
+            "enum" | "const" | "default" | "examples" | "example" => self.data(value),
+            "properties" | "patternProperties" | "dependentSchemas" | "definitions" | "$defs"
+                if matches!(value.kind, Kind::Object(_)) =>
+            {
+                for property in value.members() {
+                    self.found(&property.at, What::Name, true);
+                    self.schema(&property.value);
+                }
+            }
+            _ => self.schema(value),
         }
     }
 }
 
-/// The pointer of the member `name` of what stands at `pointer`.
-pub fn below(pointer: &str, name: &str) -> String {
-    let name = name.replace('~', "~0").replace('/', "~1");
-    format!("{pointer}/{name}")
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'_' | b'-')
+}
+
+/// Whether a tool of this `type` is run by the client, so that all it brings in stands in the next request.
+fn is_the_clients(kind: &str) -> bool {
+    kind == "custom"
+        || ["bash_", "text_editor_", "computer_", "memory_"]
+            .iter()
+            .filter_map(|head| kind.strip_prefix(head))
+            .any(is_date)
+}
+
+/// What a tool is that is not the client's; what is not known may do anything.
+fn what_runs_elsewhere(kind: &str) -> What {
+    let reads_the_web = ["web_search_", "web_fetch_"]
+        .iter()
+        .filter_map(|head| kind.strip_prefix(head))
+        .any(is_date);
+    if reads_the_web {
+        What::Web
+    } else if kind.starts_with("mcp_") {
+        What::Servers
+    } else {
+        What::Code
+    }
+}
+
+/// `20260318`, as kinds of tools end.
+fn is_date(text: &str) -> bool {
+    text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -402,17 +589,22 @@ mod tests {
         let found = request(body, &root);
         found
             .into_iter()
-            .map(|found| (found.pointer, found.what))
+            .map(|found| (pointer(&root, found.at.start), found.what))
             .collect()
     }
 
-    fn texts(body: &str) -> Vec<String> {
+    fn parts(body: &str, is_wanted: impl Fn(&Found) -> bool) -> Vec<String> {
         let root = Node::read(body).unwrap();
         let found = request(body, &root);
         found
             .into_iter()
+            .filter(is_wanted)
             .map(|found| body[found.at].to_owned())
             .collect()
+    }
+
+    fn texts(body: &str) -> Vec<String> {
+        parts(body, |found| found.what != What::Name && !found.stays)
     }
 
     #[test]
@@ -428,20 +620,21 @@ mod tests {
     #[test]
     fn of_each_block_what_may_speak_of_somebody_is_named() {
         let body = r#"{"messages":[{"role":"user","content":[
-            {"type":"text","text":"a","cache_control":{"type":"ephemeral"},"citations":[{"type":"x","cited_text":"b","encrypted_index":"-"}]},
+            {"type":"text","text":"a","cache_control":{"type":"ephemeral"},"citations":[{"type":"x","cited_text":"b","encrypted_index":"SEAL"}]},
             {"type":"tool_use","id":"-","name":"-","input":{"c":1}},
             {"type":"tool_result","tool_use_id":"-","content":"d"},
             {"type":"tool_result","tool_use_id":"-","content":[{"type":"text","text":"e"},{"type":"search_result","source":"f","title":"g","content":[{"type":"text","text":"h"}]}]},
             {"type":"document","source":{"type":"text","media_type":"-","data":"i"},"title":"j","context":"k"},
             {"type":"document","source":{"type":"content","content":[{"type":"text","text":"l"}]}},
-            {"type":"thinking","thinking":"-","signature":"-"},
+            {"type":"thinking","thinking":"-","signature":"SEAL"},
             {"type":"thinking","thinking":"m"},
-            {"type":"redacted_thinking","data":"-"},
-            {"type":"new","id":"-","name":"-","words":"n","deeper":[{"name":"o","type":"-","signature":"-"}],"p@q":true}
+            {"type":"redacted_thinking","data":"SEAL"},
+            {"type":"new","id":"-","name":"-","words":"n","deeper":[{"name":"o","type":"-","signature":"p","encrypted_content":"SEAL"}],"-":true}
         ]}]}"#;
-        let mut all = texts(body).concat();
+        let body = body.replace("SEAL", &"Ab9+".repeat(20));
+        let mut all = texts(&body).concat();
         all.retain(|c| c.is_alphanumeric() || c == '-');
-        assert_eq!(all, "abc1defghijklmnopq");
+        assert_eq!(all, "abc1defghijklmnop");
     }
 
     #[test]
@@ -459,7 +652,7 @@ mod tests {
             {"type":"code_execution_20260120","name":"c"},{"type":"mcp_toolset","mcp_server_name":"m"},{"type":"bash_20250124","name":"bash"}]}"#;
         let places: Vec<(String, What)> = found(body)
             .into_iter()
-            .filter(|(_, what)| !matches!(what, What::Text | What::Data))
+            .filter(|(_, what)| !matches!(what, What::Text | What::Data | What::Name))
             .collect();
         let at = |pointer: &str, what| (pointer.to_owned(), what);
         assert_eq!(
@@ -491,5 +684,62 @@ mod tests {
         let mut all = texts(body).concat();
         all.retain(|c| c.is_alphanumeric() || c == '-');
         assert_eq!(all, "abcdefgh");
+    }
+
+    #[test]
+    fn what_names_something_for_the_wire_stays_but_is_named_too() {
+        let body = r#"{"max_tokens":1,"thinking":{"type":"za","budget":2},"tools":[{"name":"-b","type":"custom","input_schema":{
+            "required":["-c"],"properties":{"-c":{"type":"string","pattern":"-d","minimum":3,"$id":"-e"}}}}],
+            "messages":[{"role":"-f","content":[{"type":"tool_use","id":"-g","name":"-h","input":{}},{"type":"-i","cache_control":{"type":"-j","ttl":"-k"}}]}]}"#;
+        let mut stay = parts(body, |found| found.stays);
+        stay.sort();
+        let mut stay = stay.concat();
+        stay.retain(|c| c.is_alphanumeric() || c == '-');
+        for part in [
+            "za", "-b", "-c", "-d", "-e", "-f", "-g", "-h", "-i", "-j", "-k", "1", "2", "3",
+        ] {
+            assert!(stay.contains(part), "{part} in {stay}");
+        }
+        assert_eq!(stay.matches("-c").count(), 2);
+    }
+
+    #[test]
+    fn only_tools_of_known_kinds_are_the_clients() {
+        for (kind, what) in [
+            ("custom", None),
+            ("bash_20250124", None),
+            ("text_editor_20250728", None),
+            ("computer_20250124", None),
+            ("memory_20250818", None),
+            ("web_search_20260318", Some(What::Web)),
+            ("mcp_toolset", Some(What::Servers)),
+            ("WEB_search", Some(What::Code)),
+            ("web_browser", Some(What::Code)),
+            ("bash_code_execution_20260120", Some(What::Code)),
+            ("text_editor_code_execution", Some(What::Code)),
+            ("advisor_20260301", Some(What::Code)),
+            ("browser_20260101", Some(What::Code)),
+            ("", Some(What::Code)),
+        ] {
+            let body = format!(r#"{{"tools":[{{"name":"n","type":"{kind}"}}]}}"#);
+            let refused = found(&body)
+                .into_iter()
+                .find(|(pointer, _)| pointer == "/tools/0");
+            assert_eq!(refused.map(|(_, what)| what), what, "{kind}");
+        }
+        assert_eq!(found(r#"{"tools":[{"type":["custom"]}]}"#)[0].1, What::Code);
+    }
+
+    #[test]
+    fn a_pointer_is_found_when_it_is_asked_for_and_never_long() {
+        let body = format!(r#"{{"a/b":[0,{{"{}":[1]}}]}}"#, "é".repeat(500));
+        let root = Node::read(&body).unwrap();
+        let at = body.find("[1]").unwrap() + 1;
+        assert_eq!(pointer(&root, at), format!("/a~1b/1/{}…/0", "é".repeat(50)));
+        assert_eq!(pointer(&root, 0), "");
+        assert_eq!(
+            pointer(&root, body.find("\"é").unwrap()),
+            format!("/a~1b/1/{}…", "é".repeat(50))
+        );
     }
 }

@@ -66,9 +66,10 @@ fn a_body_without_anything_to_mask_leaves_as_the_same_bytes() {
 fn only_the_strings_that_hold_something_change_and_all_else_stays_to_the_byte() {
     let body = r#"{ "max_tokens" : 100.00, "messages":[ {"role":"user","content":[
       {"text":"for jens@acme.example", "type":"text" , "new":12345678901234567890.5, "cache_control":{"type":"ephemeral"}},
-      {"type":"thinking","thinking":"jens@acme.example","signature":"jens@acme.example"},
-      {"type":"redacted_thinking","data":"jens@acme.example"} ]}], "z":null,"a" : 0 }"#;
-    let (left, _) = covered(body);
+      {"type":"thinking","thinking":"jens@acme.example!","signature":"SEAL"},
+      {"type":"redacted_thinking","data":"SEAL"} ]}], "z":null,"a" : 0 }"#;
+    let body = body.replace("SEAL", &"Ab9+".repeat(20));
+    let (left, _) = covered(&body);
     assert_eq!(left, body.replace("for jens@acme.example", "for [EMAIL_1]"));
 }
 
@@ -198,6 +199,177 @@ fn what_cannot_be_looked_into_is_refused_with_its_place_and_what_to_do() {
     );
     let body = Bytes::from(tool("web_search_20260318"));
     assert!(Cover::of(&body, &Arc::new(searching())).is_ok());
+}
+
+/// Each of these has let its address or its card out, or a shape like it.
+#[test]
+fn nothing_leaves_unseen_wherever_it_stands() {
+    let message = |content: &str| format!(r#""messages":[{{"role":"user","content":{content}}}]"#);
+    let root = |members: &str| format!("{members},{}", message(r#""x""#));
+    let block = |members: &str| message(&format!("[{{{members}}}]"));
+    let tool = |members: &str| root(&format!(r#""tools":[{{"name":"f",{members}}}]"#));
+    for members in [
+        root(r#""stop_sequences":["E"]"#),
+        root(
+            r#""context_management":{"edits":[{"type":"compact_20260112","instructions":"of E"}]}"#,
+        ),
+        root(r#""compaction":{"instructions":"of E"}"#),
+        root(r#""thinking":{"type":"disabled","note":"E"}"#),
+        root(r#""tool_choice":{"type":"tool","name":"E"}"#),
+        root(r#""container":{"id":"E"}"#),
+        root(r#""diagnostics":{"x":"E"}"#),
+        root(r#""diagnostics":{"x":C}"#),
+        root(r#""service_tier":"E""#),
+        root(r#""fallbacks":[{"x":"E"}]"#),
+        root(r#""E":1"#),
+        root(r#""new":{"C":{"E":"E"}}"#),
+        root(r#""metadata":{"user_id":"E","E":C}"#),
+        root(r#""output_config":"E""#),
+        root(r#""output_config":{"effort":"E"}"#),
+        root(r#""output_config":{"format":{"type":"json_schema","name":"E"}}"#),
+        root(r#""output_config":{"new":{"E":1}}"#),
+        root(r#""system":{"type":"text","text":"E"}"#),
+        root(r#""system":["E"]"#),
+        root(r#""tools":{"a":"E"}"#),
+        root(r#""tools":["E"]"#),
+        tool(r#""new":"E""#),
+        tool(r#""description":{"x":"E"}"#),
+        tool(r#""input_schema":{"properties":{"E":{"type":"string"}}}"#),
+        tool(r#""input_schema":{"required":["E"]}"#),
+        tool(r#""input_schema":{"properties":{"a":{"pattern":"E"}}}"#),
+        tool(r#""input_schema":{"properties":["E"]}"#),
+        tool(r#""input_schema":{"$id":"mailto:E"}"#),
+        tool(r#""input_schema":{"minimum":C}"#),
+        tool(r#""input_schema":{"E":1}"#),
+        tool(r#""cache_control":{"note":"E"}"#),
+        root(r#""tools":[{"name":"E","input_schema":{}}]"#),
+        r#""messages":"E""#.to_owned(),
+        r#""messages":{"role":"user","content":"E"}"#.to_owned(),
+        r#""messages":["E"]"#.to_owned(),
+        r#""messages":[[{"role":"user","content":"E"}]]"#.to_owned(),
+        r#""messages":[{"role":"E","content":"x"}]"#.to_owned(),
+        r#""messages":[{"role":"user","id":"E","content":"x"}]"#.to_owned(),
+        r#""messages":[{"role":"user","content":"x","E":1}]"#.to_owned(),
+        message(r#"{"type":"text","text":"E"}"#),
+        message(r#"["E"]"#),
+        message("C"),
+        block(r#""type":"text","text":"x","cache_control":{"type":"ephemeral","note":"E"}"#),
+        block(r#""type":"text","text":["E"]"#),
+        block(r#""type":"text","text":"x","caller":{"who":"E"}"#),
+        block(r#""type":"text","text":"x","encrypted_content":"E""#),
+        block(r#""type":"text","text":"x","signature":{"x":"E"}"#),
+        block(r#""type":"text","text":"x","C":1"#),
+        block(r#""type":"text","text":"x","citations":[{"type":"E","encrypted_index":"C"}]"#),
+        block(r#""type":"tool_result","tool_use_id":"E","content":"x""#),
+        block(r#""type":"tool_result","tool_use_id":"t","content":{"x":"E"}"#),
+        block(r#""type":"tool_use","id":"C","name":"n","input":{"C":C,"E":"E"}"#),
+        block(r#""type":"E","text":"x""#),
+        block(r#""type":"new","C":"x""#),
+        block(r#""type":"new","x":{"role":"E","type":"E","id":C}"#),
+        block(r#""type":"thinking","thinking":"E","signature":"s""#),
+        block(r#""type":"redacted_thinking","data":"E""#),
+        block(r#""type":"document","source":{"type":"text","media_type":"E","data":"x"}"#),
+        block(r#""type":"search_result","source":"E","title":"x","content":[]"#),
+    ] {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let body = body
+            .replace('E', "jens@acme.example")
+            .replace('C', "4111111111111111");
+        let Ok((left, cover)) = Cover::of(&Bytes::from(body.clone()), &Arc::new(policy())) else {
+            continue;
+        };
+        let left = String::from_utf8(left.to_vec()).unwrap();
+        assert!(
+            !left.contains("jens@acme") && !left.contains("41111111"),
+            "{left}"
+        );
+        assert!(!cover.masked().is_empty(), "{body}");
+    }
+}
+
+#[test]
+fn what_must_stay_and_holds_something_is_refused_with_its_place() {
+    for (body, pointer) in [
+        (
+            r#"{"tools":[{"name":"jens@acme.example"}]}"#,
+            "/tools/0/name",
+        ),
+        (
+            r#"{"tools":[{"name":"n","input_schema":{"properties":{"jens@acme.example":{}}}}]}"#,
+            "/tools/0/input_schema/properties/jens@acme.example",
+        ),
+        (r#"{"tools":["x"]}"#, "/tools/0"),
+        (r#"{"messages":{}}"#, "/messages"),
+        (r#"{"messages":[{"content":{}}]}"#, "/messages/0/content"),
+        (
+            r#"{"messages":[{"content":["x"]}]}"#,
+            "/messages/0/content/0",
+        ),
+        (r#"{"system":5}"#, "/system"),
+        (r#"{"output_config":[]}"#, "/output_config"),
+    ] {
+        assert_eq!(refused(body, policy()).pointer, pointer);
+    }
+}
+
+#[test]
+fn no_file_leaves_by_another_spelling() {
+    let long = "QUJD".repeat(1_100);
+    for content in [
+        r#"[{"type":"Image","source":{"type":"Base64","data":"eA"}}]"#,
+        r#"[{"type":"new","source":{"media_type":"image/png","data":"eA"}}]"#,
+        r#"[{"type":"new","deep":[{"source":{"type":"url","url":"x"}}]}]"#,
+        r#"[{"type":"tool_result","content":[{"type":"image","source":{}}]}]"#,
+        &format!(r#"[{{"type":"new","data":"{long}"}}]"#),
+        &format!(
+            r#"[{{"type":"text","text":"x","new":{{"a":["data:image/png;base64,{long}"]}}}}]"#
+        ),
+    ] {
+        let body = format!(r#"{{"messages":[{{"role":"user","content":{content}}}]}}"#);
+        let fault = refused(&body, policy());
+        assert!(
+            fault.pointer.starts_with("/messages/0/content/0"),
+            "{content}"
+        );
+    }
+    for shape in [
+        r#"{"messages":[{"role":"user","content":{"type":"image","source":{"type":"base64","data":"eA"}}}]}"#,
+        r#"{"messages":[],"system":{"type":"image","source":{"type":"base64","data":"eA"}}}"#,
+    ] {
+        refused(shape, policy());
+    }
+}
+
+#[test]
+fn long_names_over_long_lists_cost_no_more_than_they_are_long() {
+    let body = format!(
+        r#"{{"messages":[],"{}":[{}1]}}"#,
+        "n".repeat(200_000),
+        "1,[\"x\"],".repeat(20_000)
+    );
+    let (left, _) = covered(&body);
+    assert_eq!(left, body);
+}
+
+#[test]
+fn what_a_talk_with_tools_needs_stays_to_the_byte() {
+    let body = r#"{"model":"claude-sonnet-5-5","max_tokens":64000,"stream":true,"temperature":0.7,"anthropic_version":"bedrock-2023-05-31",
+      "thinking":{"type":"enabled","budget_tokens":32000,"display":"summarized"},"tool_choice":{"type":"tool","name":"get_case","disable_parallel_tool_use":true},
+      "service_tier":"auto","stop_sequences":["\n\nHuman:","END"],"metadata":{"user_id":"u-1"},"betas":["context-1m-2025-08-07"],
+      "context_management":{"edits":[{"type":"clear_tool_uses_20250919","trigger":{"type":"input_tokens","value":100000},"keep":{"type":"tool_uses","value":3},"exclude_tools":["get_case"]}]},
+      "output_config":{"effort":"high","format":{"type":"json_schema","name":"answer","schema":{"$schema":"http://json-schema.org/draft-07/schema#","type":"object","properties":{"a":{"type":["string","null"],"pattern":"^\\d{3}-\\d{2}-\\d{4}$","maxLength":255}},"required":["a"],"additionalProperties":false}}},
+      "tools":[{"type":"bash_20250124","name":"bash"},{"type":"computer_20250124","name":"computer","display_width_px":1024},
+        {"name":"get_case","description":"d","strict":true,"cache_control":{"type":"ephemeral","ttl":"1h"},"input_schema":{"type":"object","properties":{"case_id":{"type":"string","format":"uuid","enum":["a","b"],"default":"a"}}}}],
+      "messages":[{"role":"user","content":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}]},
+        {"role":"assistant","content":[{"type":"tool_use","id":"toolu_01A09q90qw90lq917835lq9","name":"get_case","input":{"case_id":"a","n":1.50},"caller":{"type":"direct"}}]},
+        {"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_01A09q90qw90lq917835lq9","is_error":false,"content":null}]}]}"#;
+    let (left, cover) = covered(body);
+    assert_eq!(left, body);
+    let sent: Vec<&str> = cover.sent().iter().map(String::as_str).collect();
+    assert_eq!(
+        sent,
+        ["messages", "metadata", "others", "output_config", "tools"]
+    );
 }
 
 #[test]
