@@ -195,23 +195,11 @@ impl App {
             metrics: self.metrics,
             lifecycle: lifecycle.clone(),
         });
-        let header_time = self.settings.server.header_time;
+        let server = &self.settings.server;
         let doors = async {
             tokio::join!(
-                server::serve(
-                    listeners.public,
-                    public,
-                    header_time,
-                    drain,
-                    lifecycle.clone()
-                ),
-                server::serve(
-                    listeners.admin,
-                    admin,
-                    header_time,
-                    drain,
-                    lifecycle.clone()
-                ),
+                server::serve(listeners.public, public, server, drain, lifecycle.clone()),
+                server::serve(listeners.admin, admin, server, drain, lifecycle.clone()),
             )
         };
         let stopped = async {

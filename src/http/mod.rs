@@ -15,6 +15,7 @@ pub mod layers;
 mod limit_headers;
 pub mod openapi;
 pub mod problem;
+mod progress;
 pub mod router;
 mod routes;
 pub mod server;

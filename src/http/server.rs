@@ -2,7 +2,7 @@
 //!
 //! # Why
 //! hyper's own HTTP/1 connection, with what a door on the internet needs: a limit on the time and size of a request's
-//! head, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish.
+//! head and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ use tower::{Layer, Service};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use super::layers::Peer;
+use super::progress::Progress;
+use super::settings::Settings;
 use crate::lifecycle::Lifecycle;
 
 /// Connections open at once; past that new ones wait in the listener's queue.
@@ -35,7 +37,7 @@ const AFTER_A_FAILED_ACCEPT: Duration = Duration::from_millis(50);
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    header_time: Duration,
+    settings: &Settings,
     drain: Duration,
     lifecycle: Lifecycle,
 ) {
@@ -45,7 +47,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(header_time)
+        .header_read_timeout(settings.header_time)
         .max_buf_size(HEAD_BYTES);
     loop {
         let permit = Arc::clone(&room).acquire_owned();
@@ -65,7 +67,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connect(&http, stream, service.clone());
+        let connection = connect(&http, stream, settings.write_time, service.clone());
         let connection = graceful.watch(connection);
         lifecycle.spawn("connection", async move {
             // A connection that ends in an error has nobody left to be told.
@@ -85,9 +87,10 @@ pub async fn serve(
 fn connect(
     http: &http1::Builder,
     stream: TcpStream,
+    write_time: Duration,
     service: NormalizePath<Router>,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    TokioIo<Progress<TcpStream>>,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = axum::response::Response,
@@ -105,5 +108,6 @@ fn connect(
         }
         service.clone().call(request)
     });
-    http.serve_connection(TokioIo::new(stream), service)
+    let stream = TokioIo::new(Progress::of(stream, write_time));
+    http.serve_connection(stream, service)
 }

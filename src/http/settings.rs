@@ -25,6 +25,8 @@ pub struct Settings {
     pub body_time: Duration,
     /// How long a caller may take to send its headers. Ten seconds; not in the file.
     pub header_time: Duration,
+    /// How long a caller may take nothing of what is sent to it. A minute; not in the file.
+    pub write_time: Duration,
     /// Whether `/docs` and the two OpenAPI documents are served. Default: true.
     pub docs: bool,
     /// Proxies whose `X-Forwarded-For` names the caller's address in the access log. Default: none.
@@ -42,6 +44,7 @@ impl Default for Settings {
             held_bytes: 512_000_000,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(10),
+            write_time: Duration::from_mins(1),
             docs: true,
             trusted_proxies: Vec::new(),
         }

@@ -13,12 +13,13 @@ async fn app() -> (TestApp, Upstream) {
     (TestApp::new(&Config::to(&upstream)).await, upstream)
 }
 
-/// An app that waits for heads and bodies only for a moment.
+/// An app that waits for heads, bodies and readers only for a moment.
 async fn hasty() -> (TestApp, Upstream) {
     let upstream = Upstream::good().await;
     let mut settings = Config::to(&upstream).settings();
     settings.server.body_time = Duration::from_millis(300);
     settings.server.header_time = Duration::from_millis(300);
+    settings.server.write_time = Duration::from_millis(300);
     let clock = TestClock::running_from("2026-03-10T12:00:00Z");
     (TestApp::in_world(settings, clock.world()).await, upstream)
 }
@@ -100,6 +101,21 @@ async fn a_head_that_never_ends_is_given_up() {
         told.is_empty() || told.starts_with("HTTP/1.1 408 "),
         "{told}"
     );
+    app.expect_serving().await;
+}
+
+#[tokio::test]
+async fn one_who_asks_and_asks_and_reads_nothing_is_given_up() {
+    let (app, _upstream) = hasty().await;
+    let raw = Raw::to(app.public).await;
+    let (reading, mut writing) = raw.0.into_split();
+    let asking = async {
+        use tokio::io::AsyncWriteExt;
+        let one = "GET /openapi.json HTTP/1.1\r\nHost: belay\r\n\r\n";
+        while writing.write_all(one.as_bytes()).await.is_ok() {}
+    };
+    crate::helpers::within("the end of the connection", asking).await;
+    drop(reading);
     app.expect_serving().await;
 }
 
