@@ -16,8 +16,10 @@ pub struct Said {
 /// How a part of a reply is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
-    /// A string that is shown.
+    /// A string that is shown, of which a stream may bring more.
     Prose,
+    /// A string that is shown as it is.
+    Phrase,
     /// A string that repeats what was sent.
     Quote,
     /// A value that a tool is given.
@@ -28,44 +30,58 @@ pub enum How {
 pub fn reply(text: &str, root: &Node<'_>) -> Vec<Said> {
     let mut said = Vec::new();
     for member in root.members() {
+        let value = &member.value;
         match &*member.name {
-            "content" => {
-                for block in member.value.items() {
+            "content" if matches!(value.kind, Kind::List(_)) => {
+                for block in value.items() {
                     said.extend(block_said(text, block));
                 }
             }
-            "stop_details" => quote(&member.value, "explanation", &mut said),
-            "error" => quote(&member.value, "message", &mut said),
-            _ => {}
+            "stop_sequence" => push(value, How::Quote, &mut said),
+            "type" | "id" | "role" | "model" | "stop_reason" | "request_id" => {}
+            _ => every_string(value, &mut said),
         }
     }
     said
 }
 
-/// What is said in one block of a reply.
+/// What is said in one block of a reply. What a model thought stays, since it is signed, and so do the pages that a
+/// search has found, which nobody is shown as they are and which go back into the next request.
 pub fn block_said(text: &str, block: &Node<'_>) -> Vec<Said> {
+    if !matches!(block.kind, Kind::Object(_)) {
+        return everything(block);
+    }
     let mut said = Vec::new();
     let kind = block.get("type").and_then(|kind| kind.text(text));
     for member in block.members() {
-        match (kind.as_deref(), &*member.name, &member.value.kind) {
-            (Some("text"), "text", Kind::Text) => said.push(Said {
-                at: member.value.at.clone(),
-                how: How::Prose,
-            }),
-            (Some("text"), "citations", _) => {
-                for citation in member.value.items() {
+        let value = &member.value;
+        match (kind.as_deref(), &*member.name) {
+            (Some("text"), "text") if value.kind == Kind::Text => {
+                push(value, How::Prose, &mut said);
+            }
+            (Some("text"), "citations") if matches!(value.kind, Kind::List(_)) => {
+                for citation in value.items() {
                     said.extend(citation_said(citation));
                 }
             }
-            (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "input", _) => {
-                said.push(Said {
-                    at: member.value.at.clone(),
-                    how: How::Input,
-                });
+            (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "input") => {
+                push(value, How::Input, &mut said);
             }
-            _ => {}
+            (_, "type" | "id" | "tool_use_id" | "signature")
+            | (Some("tool_use" | "server_tool_use" | "mcp_tool_use"), "name")
+            | (Some("thinking"), "thinking")
+            | (Some("redacted_thinking"), "data")
+            | (Some("web_search_tool_result" | "web_fetch_tool_result"), "content") => {}
+            _ => every_string(value, &mut said),
         }
     }
+    said
+}
+
+/// Every string of what no more is known of.
+pub fn everything(node: &Node<'_>) -> Vec<Said> {
+    let mut said = Vec::new();
+    every_string(node, &mut said);
     said
 }
 
@@ -78,21 +94,30 @@ pub fn citation_said(citation: &Node<'_>) -> Vec<Said> {
             "cited_text" | "document_title" | "title" | "source"
         );
         if repeats && member.value.kind == Kind::Text {
-            said.push(Said {
-                at: member.value.at.clone(),
-                how: How::Quote,
-            });
+            push(&member.value, How::Quote, &mut said);
         }
     }
     said
 }
 
-fn quote(node: &Node<'_>, name: &str, said: &mut Vec<Said>) {
-    let text = node.get(name).filter(|value| value.kind == Kind::Text);
-    said.extend(text.map(|value| Said {
-        at: value.at.clone(),
-        how: How::Quote,
-    }));
+fn push(node: &Node<'_>, how: How, said: &mut Vec<Said>) {
+    if node.kind == Kind::Text || how == How::Input {
+        said.push(Said {
+            at: node.at.clone(),
+            how,
+        });
+    }
+}
+
+fn every_string(node: &Node<'_>, said: &mut Vec<Said>) {
+    match &node.kind {
+        Kind::Text => push(node, How::Phrase, said),
+        Kind::List(items) => items.iter().for_each(|item| every_string(item, said)),
+        Kind::Object(members) => members
+            .iter()
+            .for_each(|member| every_string(&member.value, said)),
+        Kind::Word | Kind::Number | Kind::Deep => {}
+    }
 }
 
 #[cfg(test)]
@@ -103,12 +128,26 @@ mod tests {
     fn of_a_reply_what_is_said_is_named() {
         let text = r#"{"type":"message","content":[{"type":"text","text":"a","citations":[{"cited_text":"b","url":"-"}]},
             {"type":"thinking","thinking":"-","signature":"-"},{"type":"tool_use","name":"-","input":{"c":"d"}},
-            {"type":"web_search_tool_result","content":[{"title":"-"}]}],"stop_details":{"explanation":"e"}}"#;
+            {"type":"web_search_tool_result","content":[{"title":"-"}]}],"stop_details":{"explanation":"e"},"stop_sequence":"f"}"#;
         let root = Node::read(text).unwrap();
         let said: Vec<&str> = reply(text, &root)
             .into_iter()
             .map(|said| &text[said.at])
             .collect();
-        assert_eq!(said, [r#""a""#, r#""b""#, r#"{"c":"d"}"#, r#""e""#]);
+        assert_eq!(
+            said,
+            [r#""a""#, r#""b""#, r#"{"c":"d"}"#, r#""e""#, r#""f""#]
+        );
+    }
+
+    #[test]
+    fn what_is_not_known_is_all_said() {
+        let text = r#"{"content":[{"type":"new","id":"-","a":"a","deep":[{"b":"b"}]},{"type":"text","text":"c","new":"d"},"e",{"text":"f"}],"new":["g"],"usage":{"n":1}}"#;
+        let root = Node::read(text).unwrap();
+        let said: Vec<String> = reply(text, &root)
+            .into_iter()
+            .map(|said| text[said.at].replace('"', ""))
+            .collect();
+        assert_eq!(said.concat(), "abcdefg");
     }
 }

@@ -34,7 +34,7 @@ impl Cover {
         let uncovered = |said: &Said| {
             let written = &text[said.at.clone()];
             let uncovered = match said.how {
-                How::Prose => changed(written, |text| shown(text, self))?,
+                How::Prose | How::Phrase => changed(written, |text| shown(text, self))?,
                 How::Quote => changed(written, |text| self.vault.restore(text))?,
                 How::Input => self.input(written)?,
             };

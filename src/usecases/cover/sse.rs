@@ -137,6 +137,11 @@ impl Reader {
 }
 
 impl Event {
+    /// Whether it says something, be it no text.
+    pub(super) fn has_data(&self) -> bool {
+        self.lines.iter().any(|line| !line.value.is_empty())
+    }
+
     /// What it says; None where it says nothing, or no text.
     pub(super) fn data(&self) -> Option<String> {
         if self.lines.is_empty() {

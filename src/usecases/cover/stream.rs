@@ -128,7 +128,10 @@ impl Uncovering {
             .as_deref()
             .and_then(|data| Some((data, Node::read(data).ok()?)));
         let Some((data, root)) = read else {
-            out.extend_from_slice(event.raw());
+            // What can't be read can't be looked through, and means nothing to a reader of events either.
+            if !event.has_data() {
+                out.extend_from_slice(event.raw());
+            }
             return Ok(());
         };
         let kind = root.get("type").and_then(|kind| kind.text(data));
@@ -159,7 +162,7 @@ impl Uncovering {
                 self.end_all(out);
                 said::reply(data, &root)
             }
-            _ => Vec::new(),
+            _ => said::reply(data, &root),
         };
         self.say(event, data, &said, out);
         Ok(())
@@ -219,7 +222,7 @@ impl Uncovering {
             string("partial_json"),
             delta.get("citation"),
         ) {
-            (Some("text_delta"), Some(node), ..) => {
+            (Some("text_delta") | None, Some(node), ..) => {
                 let text = said_in(&data[node.at.clone()]).unwrap_or_default();
                 if matches!(self.blocks.get(&index), Some(Block::Input { .. })) {
                     self.end(index, out);
@@ -242,7 +245,10 @@ impl Uncovering {
             (Some("citations_delta"), _, _, Some(citation)) => {
                 self.say(event, data, &said::citation_said(citation), out);
             }
-            _ => out.extend_from_slice(event.raw()),
+            (Some("input_json_delta" | "thinking_delta" | "signature_delta"), ..) => {
+                out.extend_from_slice(event.raw());
+            }
+            _ => self.say(event, data, &said::everything(delta), out),
         }
         Ok(())
     }

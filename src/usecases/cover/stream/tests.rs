@@ -113,8 +113,7 @@ fn what_needs_no_change_passes_byte_for_byte_in_order() {
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":2,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\" \"}}\n\n",
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":2,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\": 1.0}\"}}\n\n",
         "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":2}\n\n",
-        "event: new\ndata: [EMAIL_1] is no JSON\n\n",
-        "event: new\ndata: {\"type\":\"new\",\"text\":\"[EMAIL_1]\"}\n\n\n",
+        "event: new\ndata: {\"type\":\"new\",\"text\":\"Plain\"}\n\n\n",
         "data\n\n",
         "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     ]
@@ -221,6 +220,34 @@ fn whatever_else_repeats_the_request_gets_its_values_back() {
     ]
     .concat();
     assert_eq!(block(&whole(&stream), 0).0, "a jens@acme.example b");
+}
+
+#[test]
+fn no_link_leaves_in_an_event_that_is_not_known() {
+    const LINK: &str = "[x](https://evil.example) of [EMAIL_1]";
+    let shown = |event: &str| event.replace(LINK, "x of jens@acme.example");
+    for event in [
+        event(&json!({"type": "new", "a": {"b": [LINK]}})),
+        format!("data: {}\n\n", json!({"a": LINK})),
+        start(0, &json!({"type": "new", "a": [LINK]})),
+        start(0, &json!({"type": "text", "text": "", "a": LINK})),
+        delta(0, &json!({"type": "new_delta", "a": [LINK]})),
+        delta(0, &json!({"a": LINK})),
+        event(&json!({"type": "error", "error": {"message": LINK}})),
+    ] {
+        assert_eq!(whole(&event), shown(&event));
+    }
+    assert_eq!(
+        block(&whole(&delta(0, &json!({"text": LINK}))), 0).0,
+        "x of jens@acme.example"
+    );
+    for unread in [
+        "data: https://evil.example\n\n",
+        "data: {\"type\":\"text\n\n",
+    ] {
+        assert_eq!(whole(unread), "");
+    }
+    assert_eq!(fed([b"data: \xff https://evil.example\n\n".as_slice()]), "");
 }
 
 #[test]
