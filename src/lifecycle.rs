@@ -67,7 +67,12 @@ impl Lifecycle {
         let ending = self.ending.clone();
         let tracked = self.tasks.track_future(async move {
             let _running = running;
-            ending.run_until_cancelled(work).await;
+            tokio::select! {
+                // The end first: a call whose work was dropped has no answer to give any more.
+                biased;
+                () = ending.cancelled() => {}
+                () = work => {}
+            }
         });
         tokio::spawn(tracked);
     }

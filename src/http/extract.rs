@@ -251,14 +251,14 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let is_version = |text: &str| {
-            (1..=64).contains(&text.len())
+        let is_name = |text: &str, most: usize| {
+            (1..=most).contains(&text.len())
                 && text
                     .bytes()
                     .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
         let version = one(&parts.headers, "anthropic-version")?;
-        if !version.is_none_or(is_version) {
+        if !version.is_none_or(|version| is_name(version, 64)) {
             return Err(Problem::new(
                 Code::InvalidRequest,
                 "anthropic-version must be a version such as 2026-10-21",
@@ -267,7 +267,8 @@ where
         let mut betas: Vec<&str> = Vec::new();
         for value in parts.headers.get_all("anthropic-beta") {
             let text = value.to_str().unwrap_or_default().trim();
-            if text.is_empty() || text.len() > BETA_BYTES {
+            let are_names = text.split(',').all(|name| is_name(name.trim(), 128));
+            if !are_names || text.len() > BETA_BYTES {
                 return Err(Problem::new(
                     Code::InvalidRequest,
                     "anthropic-beta must be names of betas, separated by commas",

@@ -2,7 +2,8 @@
 //!
 //! # Why
 //! A thread of its own writes the lines, so that a slow disk keeps no call's worker waiting. What waits for it is
-//! bounded: when the target stands still, calls stand still behind it rather than leave without their line.
+//! bounded: when the target stands still, calls stand still behind it rather than leave without their line. Those that
+//! cannot wait, since they were dropped amid their way, have more room.
 //! Lines are appended and never rewritten; who rotates the file copies and truncates it, or restarts the gateway.
 
 use std::fs::OpenOptions;
@@ -12,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use serde::Serialize;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Where the audit lines go. In the file: `audit.target`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +30,22 @@ pub enum Target {
 /// Takes the lines.
 #[derive(Clone)]
 pub struct Audit {
-    lines: Arc<Mutex<Option<mpsc::Sender<Vec<u8>>>>>,
+    lines: Arc<Mutex<Option<Lines>>>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+/// The way to the writer, and the room that there is on it.
+#[derive(Clone)]
+struct Lines {
+    to_writer: mpsc::UnboundedSender<Line>,
+    room: Arc<Semaphore>,
+    more_room: Arc<Semaphore>,
+}
+
+/// A line on its way, which gives its room back once it is written.
+struct Line {
+    bytes: Vec<u8>,
+    _room: OwnedSemaphorePermit,
 }
 
 /// What one call did. Every member is a name, an id, a number or a hash.
@@ -77,8 +92,10 @@ pub struct Entry {
     pub prompt_sha256: Option<String>,
 }
 
-/// Lines that may wait for the writer.
+/// Lines that may wait for the writer while calls wait behind them.
 const WAITING: usize = 4_096;
+/// Lines that may wait beside these, of calls that cannot wait themselves.
+const LEFT_BEHIND: usize = 65_536;
 
 impl Audit {
     /// Opens `target`.
@@ -97,12 +114,18 @@ impl Audit {
                 writer: Arc::default(),
             });
         };
-        let (lines, mut waiting) = mpsc::channel::<Vec<u8>>(WAITING);
+        let (to_writer, mut waiting) = mpsc::unbounded_channel::<Line>();
+        let lines = Lines {
+            to_writer,
+            room: Arc::new(Semaphore::new(WAITING)),
+            more_room: Arc::new(Semaphore::new(LEFT_BEHIND)),
+        };
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || {
                 let mut torn = false;
-                while let Some(mut line) = waiting.blocking_recv() {
+                while let Some(Line { bytes, _room }) = waiting.blocking_recv() {
+                    let mut line = bytes;
                     if torn {
                         // What is left of a line that broke off must not spoil the next.
                         line.insert(0, b'\n');
@@ -121,19 +144,23 @@ impl Audit {
         })
     }
 
-    /// Hands `entry` to the writer; waits where it is far behind.
+    /// Hands `entry` to the writer; waits where it is far behind. One who stops waiting has handed over nothing.
     pub async fn write(&self, entry: &Entry) {
-        if let Some(lines) = self.lines() {
-            // The writer ends only after the last sender, so the line is always taken.
-            let _ = lines.send(line(entry)).await;
+        if let Some(lines) = self.lines()
+            && let Ok(room) = Arc::clone(&lines.room).acquire_owned().await
+        {
+            lines.send(entry, room);
         }
     }
 
     /// As [`Self::write`] for whoever cannot wait, such as a call that panicked; told in the log where there is no room.
     pub fn write_now(&self, entry: &Entry) {
-        if let Some(lines) = self.lines()
-            && lines.try_send(line(entry)).is_err()
-        {
+        let Some(lines) = self.lines() else { return };
+        let room = Arc::clone(&lines.room).try_acquire_owned();
+        let room = room.or_else(|_| Arc::clone(&lines.more_room).try_acquire_owned());
+        if let Ok(room) = room {
+            lines.send(entry, room);
+        } else {
             tracing::error!(
                 request_id = entry.request_id,
                 "an audit line was lost: the writer is behind"
@@ -159,9 +186,20 @@ impl Audit {
         }
     }
 
-    fn lines(&self) -> Option<mpsc::Sender<Vec<u8>>> {
+    fn lines(&self) -> Option<Lines> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.clone()
+    }
+}
+
+impl Lines {
+    fn send(&self, entry: &Entry, room: OwnedSemaphorePermit) {
+        let line = Line {
+            bytes: line(entry),
+            _room: room,
+        };
+        // The writer ends only after the last sender, so the line is always taken.
+        let _ = self.to_writer.send(line);
     }
 }
 
@@ -204,6 +242,8 @@ fn appended(path: &Path) -> io::Result<std::fs::File> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn entry(request_id: &str) -> Entry {
@@ -236,6 +276,38 @@ mod tests {
             .collect();
         assert_eq!(ids.len(), 202);
         assert!(ids[..101].iter().all(|id| id == "a") && ids[101..].iter().all(|id| id == "b"));
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_dropped_while_the_target_stands_still_keeps_its_line() {
+        use std::io::Read as _;
+
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.expect("it runs").success());
+        let mut pipe = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .expect("a pipe");
+        let audit = Audit::open(&Target::File(path)).expect("it can be opened");
+        while audit.write(&entry("waits")).now_or_never().is_some() {}
+        audit.write_now(&entry("left behind"));
+        let read = tokio::task::spawn_blocking(move || {
+            let (mut text, mut bytes) = (Vec::new(), [0; 8_192]);
+            while !String::from_utf8_lossy(&text).contains("left behind") {
+                let read = pipe.read(&mut bytes).expect("more lines");
+                // Only the end can hold what is looked for.
+                text.drain(..text.len().saturating_sub(1_000));
+                text.extend_from_slice(&bytes[..read]);
+            }
+            pipe
+        });
+        tokio::time::timeout(std::time::Duration::from_secs(20), read)
+            .await
+            .expect("the line comes")
+            .expect("no panic");
     }
 
     #[test]

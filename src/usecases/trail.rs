@@ -149,9 +149,12 @@ impl Trail {
 
     /// The call ended as `outcome`.
     pub async fn ended(mut self, outcome: &'static str) {
-        if let Some(entry) = self.finished(outcome) {
-            self.audit.write(&entry).await;
+        self.finish(outcome);
+        if let Some(entry) = &self.entry {
+            // Dropped while it waits, as by a caller who hangs up, `self` still has the line and hands it over.
+            self.audit.write(entry).await;
         }
+        self.entry = None;
     }
 
     /// The line of a call whose question the door has refused as `code`.
@@ -168,25 +171,26 @@ impl Trail {
     }
 
     /// The call was shown what would be sent, or was `refused` that; nothing was sent.
-    pub async fn previewed(mut self, refused: Option<&Error>) {
-        let outcome = refused.map_or("preview", Error::code);
-        if let Some(entry) = self.finished(outcome) {
-            self.audit.write(&entry).await;
-        }
+    pub async fn previewed(self, refused: Option<&Error>) {
+        self.ended(refused.map_or("preview", Error::code)).await;
     }
 
-    fn finished(&mut self, outcome: &'static str) -> Option<Entry> {
-        let mut entry = self.entry.take()?;
-        entry.time = self.clock.timestamp().to_string();
-        entry.outcome = outcome;
-        Some(entry)
+    /// Says when and how the call ended, unless that was said before.
+    fn finish(&mut self, outcome: &'static str) {
+        if let Some(entry) = &mut self.entry
+            && entry.outcome.is_empty()
+        {
+            entry.time = self.clock.timestamp().to_string();
+            entry.outcome = outcome;
+        }
     }
 }
 
 impl Drop for Trail {
     fn drop(&mut self) {
-        if let Some(entry) = self.finished(Error::Internal.code()) {
-            self.audit.write_now(&entry);
+        self.finish(Error::Internal.code());
+        if let Some(entry) = &self.entry {
+            self.audit.write_now(entry);
         }
     }
 }

@@ -277,3 +277,25 @@ async fn while_one_of_two_targets_is_down_every_call_is_answered() {
     let seen: usize = upstreams.iter().flatten().map(Upstream::count).sum();
     assert!(seen <= 1_100 + 10 + 5, "{seen} attempts");
 }
+
+#[tokio::test]
+async fn betas_that_are_no_names_are_refused() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    let body = json!({
+        "model": "default", "max_tokens": 16,
+        "messages": [{"role": "user", "content": "hello"}]
+    });
+    let long = "x".repeat(129);
+    for betas in ["a,,b", "one two", "a;b", long.as_str(), "a,"] {
+        let answer = app
+            .relay(&body)
+            .header("anthropic-beta", betas)
+            .send()
+            .await;
+        assert_eq!(answer.status, 400, "{betas}");
+        let told = answer.text();
+        assert!(told.contains("anthropic-beta must be names"), "{told}");
+    }
+    assert_eq!(upstream.count(), 0);
+}
