@@ -244,6 +244,24 @@ async fn calls_that_keep_their_slots_leave_one_for_another_org() {
 }
 
 #[tokio::test]
+async fn a_look_at_the_models_counts_as_a_call() {
+    let upstream = Upstream::good().await;
+    let clock = TestClock::still_at("2026-03-10T12:00:00Z");
+    let config = Config::to(&upstream).limit("requests_per_minute", 2);
+    let app = TestApp::in_world(config.settings(), clock.world()).await;
+    for (path, status) in [
+        ("/v1/models", 200),
+        ("/v1/models/default", 200),
+        ("/v1/models", 429),
+        ("/v1/models/default", 429),
+    ] {
+        let call = app.anonymous(reqwest::Method::GET, path);
+        let answer = call.bearer(crate::helpers::org::MESSAGES_KEY).send().await;
+        assert_eq!(answer.status, status, "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn the_limits_of_one_org_are_not_those_of_another() {
     let upstream = Upstream::good().await;
     let clock = TestClock::still_at("2026-03-10T12:00:00Z");

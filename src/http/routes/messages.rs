@@ -20,7 +20,7 @@ use crate::http::problem::{Code, Problem};
 use crate::providers::Dialect;
 use crate::usecases::relay::models::{self, Model};
 use crate::usecases::relay::{COUNTING, Kept, Message, Relayed, TASK};
-use crate::usecases::{CountTokens, RelayMessage};
+use crate::usecases::{CountTokens, ReadAllowances, RelayMessage};
 
 /// Headers of a Messages call that go on to the provider, beside the patience.
 #[derive(IntoParams)]
@@ -198,9 +198,12 @@ pub async fn count_tokens(
     responses((status = 200, description = "A page of models", body = Page)),
 )]
 pub async fn list(
+    State(allowances): State<ReadAllowances>,
     ForMessages(caller): ForMessages,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
+    let counted = allowances.run(&caller);
+    counted.map_err(|error| Problem::about(&caller, &error))?;
     let wrong = |detail: &'static str| Problem::new(Code::InvalidRequest, detail);
     let Query(which) = which.map_err(|_| wrong("limit must be a whole number from 1 to 1000"))?;
     let most = which.most.unwrap_or(20);
@@ -246,9 +249,12 @@ pub async fn list(
     responses((status = 200, description = "The model", body = WireModel)),
 )]
 pub async fn retrieve(
+    State(allowances): State<ReadAllowances>,
     ForMessages(caller): ForMessages,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
+    let counted = allowances.run(&caller);
+    counted.map_err(|error| Problem::about(&caller, &error))?;
     let all = models::all(&caller.org);
     let model = all.iter().find(|model| model.name.as_str() == id);
     model
