@@ -283,7 +283,7 @@ proptest! {
 
         let screened = screen(&source, &[], &careful());
         let material = Material::of(&screened.source, usize::MAX);
-        for secret in ["Zebulon", "Quist", "zq@", "drop-me", "SSN__c"] {
+        for secret in ["Zebulon", "Quist", "zq@acme", "drop-me", "SSN__c"] {
             prop_assert!(!material.json.contains(secret), "{} in {}", secret, material.json);
         }
         prop_assert!(screened.vault.restore(&material.json).contains("Zebulon Quist, zq@acme.example"));
