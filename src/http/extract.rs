@@ -258,7 +258,7 @@ where
                     .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
         };
         let version = one(&parts.headers, "anthropic-version")?;
-        if !version.is_none_or(|version| is_name(version, 64)) {
+        if !version.is_none_or(is_version) {
             return Err(Problem::new(
                 Code::InvalidRequest,
                 "anthropic-version must be a version such as 2026-10-21",
@@ -281,6 +281,11 @@ where
             betas: (!betas.is_empty()).then(|| betas.join(",")),
         })
     }
+}
+
+/// A version of the Claude API is a day, such as `2026-10-21`; nothing else may go on in its place.
+fn is_version(text: &str) -> bool {
+    text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok()
 }
 
 /// The first `wait` among the preferences, in seconds.

@@ -706,3 +706,14 @@ async fn a_question_for_the_web_goes_to_a_target_that_can_search() {
     app.relay(&question()).send().await.expect_ok();
     assert_eq!((plain.count(), searching.count()), (1, 1));
 }
+
+#[tokio::test]
+async fn a_version_is_a_day_and_nothing_else_goes_on_in_its_place() {
+    let upstream = Upstream::good().await;
+    let app = TestApp::new(&Config::to(&upstream)).await;
+    for version in ["4111111111111111", "2026-13-01", "latest"] {
+        let call = app.relay(&question()).header("anthropic-version", version);
+        expect_error(&call.send().await, 400, "invalid_request_error");
+    }
+    assert_eq!(upstream.count(), 0);
+}
