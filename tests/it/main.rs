@@ -27,6 +27,7 @@ mod identity;
 mod limits;
 mod logs;
 mod messages;
+mod messages_clouds;
 mod messages_faults;
 mod messages_trust;
 mod openapi;
