@@ -296,7 +296,7 @@ fn what_must_stay_and_holds_something_is_refused_with_its_place() {
         ),
         (
             r#"{"tools":[{"name":"n","input_schema":{"properties":{"jens@acme.example":{}}}}]}"#,
-            "/tools/0/input_schema/properties/jens@acme.example",
+            "/tools/0/input_schema/properties/…",
         ),
         (r#"{"tools":["x"]}"#, "/tools/0"),
         (r#"{"messages":{}}"#, "/messages"),
