@@ -16,10 +16,10 @@ pub struct Fault {
 impl Fault {
     /// What is wrong at `pointer`.
     #[must_use]
-    pub fn at(pointer: &str, detail: &str) -> Self {
+    pub fn at(pointer: &str, detail: impl Into<String>) -> Self {
         Self {
             pointer: pointer.to_owned(),
-            detail: detail.to_owned(),
+            detail: detail.into(),
         }
     }
 }

@@ -7,9 +7,10 @@ use serde_json::{Map, Value};
 
 use super::error::Error;
 use crate::domain::{
-    Alias, IdempotencyKey, ModelId, Money, Org, ProviderName, RequestId, Route, TaskSettings, Usage,
+    Alias, Caller, IdempotencyKey, ModelId, Money, Org, ProviderName, RequestId, Route,
+    TaskSettings, Usage,
 };
-use crate::engine::idempotency::BodyHash;
+use crate::engine::idempotency::{BodyHash, Scope};
 use crate::salesforce::Source;
 use crate::tasks::{Options, Task};
 
@@ -135,6 +136,18 @@ pub enum Via {
     Collapsed,
     /// The first call with the same idempotency key.
     Replayed,
+}
+
+impl Repeat {
+    /// What its key is bound to.
+    pub fn scope(&self, caller: &Caller) -> Scope {
+        Scope {
+            org: caller.org.id,
+            path: self.path,
+            key: self.key.clone(),
+            item: self.item,
+        }
+    }
 }
 
 impl Asked {

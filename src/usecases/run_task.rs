@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use crate::engine::cache::Key;
 use crate::engine::flight::Patience;
-use crate::engine::idempotency::{Begin, Claim, Scope};
+use crate::engine::idempotency::{Begin, Claim};
 use crate::engine::limits::Lane;
 use crate::salesforce::canonical;
 use crate::telemetry::metrics::CacheResult;
@@ -111,7 +111,7 @@ impl RunTask {
         repeats.iter().any(|repeat| {
             self.parts
                 .idempotency
-                .is_mismatch(&scope(caller, repeat), repeat.body)
+                .is_mismatch(&repeat.scope(caller), repeat.body)
         })
     }
 
@@ -120,7 +120,7 @@ impl RunTask {
         !repeats.is_empty()
             && repeats
                 .iter()
-                .all(|repeat| self.parts.idempotency.has_ended(&scope(caller, repeat)))
+                .all(|repeat| self.parts.idempotency.has_ended(&repeat.scope(caller)))
     }
 
     fn begin(
@@ -130,7 +130,7 @@ impl RunTask {
         patience: &Patience,
     ) -> Option<Begin<Landed>> {
         let repeat = repeat?;
-        let scope = scope(caller, repeat);
+        let scope = repeat.scope(caller);
         Some(self.parts.idempotency.begin(scope, repeat.body, patience))
     }
 
@@ -263,15 +263,6 @@ impl RunTask {
 
     fn since(&self, begun: Instant) -> Duration {
         self.parts.clock.now().saturating_duration_since(begun)
-    }
-}
-
-fn scope(caller: &Caller, repeat: &Repeat) -> Scope {
-    Scope {
-        org: caller.org.id,
-        path: repeat.path,
-        key: repeat.key.clone(),
-        item: repeat.item,
     }
 }
 

@@ -560,7 +560,7 @@ fn is_base64(byte: u8) -> bool {
 }
 
 /// Whether a tool of this `type` is run by the client, so that all it brings in stands in the next request.
-fn is_the_clients(kind: &str) -> bool {
+pub fn is_the_clients(kind: &str) -> bool {
     kind == "custom"
         || ["bash_", "text_editor_", "computer_", "memory_"]
             .iter()

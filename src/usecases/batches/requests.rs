@@ -58,11 +58,11 @@ impl Requests {
         let wanted = "must be a list of 1 to 100000 requests, each with custom_id and params";
         let list = members
             .get("requests")
-            .ok_or_else(|| fault("/requests", &format!("is missing; it {wanted}")))?;
+            .ok_or_else(|| Fault::at("/requests", format!("is missing; it {wanted}")))?;
         let items: Items<'_> =
-            serde_json::from_str(list).map_err(|_| fault("/requests", wanted))?;
+            serde_json::from_str(list).map_err(|_| Fault::at("/requests", wanted))?;
         if !(1..=MOST).contains(&items.count) {
-            return Err(fault("/requests", wanted));
+            return Err(Fault::at("/requests", wanted));
         }
         let mut requests = Self {
             body: body.clone(),
@@ -75,9 +75,9 @@ impl Requests {
             let start = item.get().as_ptr().addr() - body.as_ptr().addr();
             let item = body.slice(start..start + item.get().len());
             let pointer = format!("/requests/{nth}");
-            let params = cut(&item, &pointer)?
-                .place("params")
-                .ok_or_else(|| fault(&pointer, "must be an object with custom_id and params"))?;
+            let params = cut(&item, &pointer)?.place("params").ok_or_else(|| {
+                Fault::at(&pointer, "must be an object with custom_id and params")
+            })?;
             let start = start + params.start;
             let params = item.slice(params);
             let inside = |fault: Fault| Fault {
@@ -134,16 +134,9 @@ impl Request {
 /// The members of `body`, which stands at `pointer`.
 fn cut(body: &Bytes, pointer: &str) -> Result<Members, Fault> {
     Members::of(body).map_err(|why| match why {
-        NoMembers::NoObject => fault(pointer, "must be one JSON object"),
-        NoMembers::Twice(name) => fault(pointer, &format!("has the member {name} twice")),
+        NoMembers::NoObject => Fault::at(pointer, "must be one JSON object"),
+        NoMembers::Twice(name) => Fault::at(pointer, format!("has the member {name} twice")),
     })
-}
-
-fn fault(pointer: &str, detail: &str) -> Fault {
-    Fault {
-        pointer: pointer.to_owned(),
-        detail: detail.to_owned(),
-    }
 }
 
 impl<'de> Deserialize<'de> for Items<'de> {

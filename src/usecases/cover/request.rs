@@ -16,24 +16,24 @@ use crate::providers::claude::texts::{self, Found, What};
 use crate::salesforce::{Fault, clean};
 
 pub(super) fn covered(body: &Bytes, policy: &Arc<Privacy>) -> Result<(Bytes, Cover), Fault> {
-    let text = str::from_utf8(body).map_err(|_| fault("", "must be JSON in UTF-8"))?;
+    let text = str::from_utf8(body).map_err(|_| Fault::at("", "must be JSON in UTF-8"))?;
     let root = Node::read(text).map_err(|not| {
         let detail = format!(
             "is not valid JSON: something else should stand at byte {}",
             not.at
         );
-        fault("", detail)
+        Fault::at("", detail)
     })?;
     if !matches!(root.kind, Kind::Object(_)) {
-        return Err(fault(
+        return Err(Fault::at(
             "",
             "must be a JSON object, the body of a Messages request",
         ));
     }
     let place = |at| texts::pointer(&root, at);
-    check(text, &root).map_err(|wrong| fault(&place(wrong.at), wrong.detail))?;
+    check(text, &root).map_err(|wrong| Fault::at(&place(wrong.at), wrong.detail))?;
     if !policy.lets_text_out() {
-        return Err(fault(
+        return Err(Fault::at(
             "/messages",
             "can't leave: this org's policy sends named fields only (`allow_text = false`), and a prompt is free text; \
              use the tasks, which take records",
@@ -41,7 +41,7 @@ pub(super) fn covered(body: &Bytes, policy: &Arc<Privacy>) -> Result<(Bytes, Cov
     }
     let found = texts::request(text, &root);
     for found in &found {
-        admit(found, policy).map_err(|detail| fault(&place(found.at.start), detail))?;
+        admit(found, policy).map_err(|detail| Fault::at(&place(found.at.start), detail))?;
     }
 
     let passages: Vec<(&str, Passage<'_>)> = found
@@ -54,7 +54,7 @@ pub(super) fn covered(body: &Bytes, policy: &Arc<Privacy>) -> Result<(Bytes, Cov
         let Some(left) = left else { continue };
         if found.stays {
             if is_masked(text, found, &left) {
-                return Err(fault(&place(found.at.start), STAYS));
+                return Err(Fault::at(&place(found.at.start), STAYS));
             }
             continue;
         }
@@ -81,13 +81,6 @@ pub(super) fn covered(body: &Bytes, policy: &Arc<Privacy>) -> Result<(Bytes, Cov
         Bytes::from(spliced(text, &edits))
     };
     Ok((body, cover))
-}
-
-fn fault(pointer: &str, detail: impl Into<String>) -> Fault {
-    Fault {
-        pointer: pointer.to_owned(),
-        detail: detail.into(),
-    }
 }
 
 /// What is told of something that would have to be masked and can't be.

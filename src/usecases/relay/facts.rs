@@ -13,6 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::providers::Reach;
+use crate::providers::claude::texts::is_the_clients;
 use crate::salesforce::Fault;
 
 /// What was found.
@@ -158,7 +159,7 @@ impl Facts {
                     "is missing: each search costs money, so an org with a budget says how many there may be",
                 ),
             }
-        } else if kind.starts_with("code_execution") {
+        } else if kind.contains("code_execution") {
             self.refuse(
                 &format!("/tools/{index}"),
                 "runs code at a price by the hour, which no budget knows; leave it out",
@@ -169,13 +170,6 @@ impl Facts {
     fn refuse(&mut self, pointer: &str, detail: &str) {
         self.unbounded.get_or_insert(Fault::at(pointer, detail));
     }
-}
-
-/// Whether a tool of this `type` is run by the client, so that all it brings in stands in the next request.
-fn is_the_clients(kind: &str) -> bool {
-    ["custom", "bash_", "text_editor_", "computer_", "memory_"]
-        .iter()
-        .any(|known| kind.starts_with(known))
 }
 
 impl Content {
@@ -358,8 +352,15 @@ mod tests {
             let found = Facts::of(body.as_bytes());
             assert!(found.reach.boundless && found.unbounded.is_some(), "{body}");
         }
-        let running = json!({"tools": [{"type": "code_execution_20260120"}]});
-        assert_eq!(pointer(running), "/tools/0");
+        for kind in [
+            "code_execution_20260120",
+            "bash_code_execution_20260120",
+            "text_editor_code_execution_20260120",
+        ] {
+            let running = json!({"tools": [{"type": kind}]});
+            assert!(facts(&running).reach.boundless, "{kind}");
+            assert_eq!(pointer(running), "/tools/0", "{kind}");
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Message {
     ) -> Result<Self, Fault> {
         let members = Members::of(body).map_err(|why| match why {
             NoMembers::NoObject => Fault::at("", "must be one JSON object"),
-            NoMembers::Twice(name) => Fault::at("", &format!("has the member {name} twice")),
+            NoMembers::Twice(name) => Fault::at("", format!("has the member {name} twice")),
         })?;
         let mut message = Self {
             members,

@@ -15,9 +15,8 @@ use super::relayed::{Kept, Relayed};
 use super::{Message, models};
 use crate::domain::{Caller, Deadline, RequestId, Route};
 use crate::engine::flight::Patience;
-use crate::engine::idempotency::{Begin, Claim, Scope};
+use crate::engine::idempotency::{Begin, Claim};
 use crate::telemetry::metrics::CacheResult;
-use crate::usecases::answer::Repeat;
 use crate::usecases::cover::{Cover, aside};
 use crate::usecases::trail::Trail;
 use crate::usecases::{Error, Parts};
@@ -77,7 +76,7 @@ impl RelayMessage {
         let patience = Patience::until(by);
         let repeat = message.repeat.as_ref().filter(|_| !message.stream);
         let begun = repeat.map(|repeat| {
-            let scope = scope(caller, repeat);
+            let scope = repeat.scope(caller);
             self.parts.relays.begin(scope, repeat.body, &patience)
         });
         let landed = match begun {
@@ -213,13 +212,4 @@ pub async fn covered(
     let covered = tokio::time::timeout_at(by.at(), covering).await;
     let (body, cover) = covered.map_err(|_| Error::Late)??.map_err(Error::Unfit)?;
     Ok((message.with_body(&body), Some(cover)))
-}
-
-fn scope(caller: &Caller, repeat: &Repeat) -> Scope {
-    Scope {
-        org: caller.org.id,
-        path: repeat.path,
-        key: repeat.key.clone(),
-        item: repeat.item,
-    }
 }

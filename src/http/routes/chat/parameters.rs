@@ -54,7 +54,7 @@ pub fn lift(
                     "/parameters/{}",
                     shown.replace('~', "~0").replace('/', "~1")
                 ),
-                &format!("is nothing that Claude is told here; there can be {taken}"),
+                format!("is nothing that Claude is told here; there can be {taken}"),
             ));
             continue;
         };
