@@ -1,24 +1,21 @@
 //! What handlers are given, each refusing with a [`Problem`]: who calls, by when, with which body.
 
-use std::error::Error as StdError;
+mod body;
+
+pub use body::{JsonBody, MessagesBody};
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{FromRef, FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRef, FromRequestParts};
 use base64::Engine as _;
-use bytes::Bytes;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, PRAGMA};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::time::Instant;
 use utoipa::IntoParams;
 
-use super::bodies::{Bodies, Filling, NoRoom};
 use super::call::Call;
 use super::problem::{Code, Problem};
-use super::settings::Settings;
 use crate::domain::{Caller, Deadline, IdempotencyKey, Scope};
 use crate::identity::{Directory, Presented};
 use crate::providers::Dialect;
@@ -37,12 +34,6 @@ pub struct ForMessages(pub Caller);
 /// The deadline for the first byte of an answer in events, or for all of one that comes whole.
 #[derive(Debug, Clone, Copy)]
 pub struct PatientForTheFirst(pub Deadline);
-
-/// A Messages body: as [`JsonBody`], with bounds of its own.
-pub struct MessagesBody(pub Bytes);
-
-/// A JSON body: its bytes, read whole, in time, within bounds, and known to be UTF-8.
-pub struct JsonBody(pub Bytes);
 
 /// What a call may say in its headers, beside its credential.
 #[derive(IntoParams)]
@@ -390,167 +381,6 @@ fn caching(headers: &HeaderMap, from_salesforce: bool) -> Caching {
     caching
 }
 
-impl<S> FromRequest<S> for JsonBody
-where
-    S: Send + Sync,
-    Arc<Settings>: FromRef<S>,
-    Arc<Bodies>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let settings = Arc::<Settings>::from_ref(state);
-        let most = settings.body_bytes;
-        let bodies = Arc::<Bodies>::from_ref(state);
-        let body = json_body(request, most, settings.body_time, &bodies).await;
-        body.map(Self)
-    }
-}
-
-impl<S> FromRequest<S> for MessagesBody
-where
-    S: Send + Sync,
-    Arc<Settings>: FromRef<S>,
-    Arc<Bodies>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let settings = Arc::<Settings>::from_ref(state);
-        let most = settings.messages_body_bytes;
-        let bodies = Arc::<Bodies>::from_ref(state);
-        let body = json_body(request, most, settings.body_time, &bodies).await;
-        body.map(Self)
-    }
-}
-
-/// The body of `request`, which is JSON by its headers and UTF-8, of at most so many bytes and in so much time. Its
-/// caller is known by now: whoever proves nothing takes no room.
-async fn json_body(
-    request: Request,
-    most: usize,
-    time: Duration,
-    bodies: &Bodies,
-) -> Result<Bytes, Problem> {
-    let call: Option<&Call> = request.extensions().get();
-    let Some(caller) = call.and_then(Call::caller) else {
-        let why = "a body was asked for before its caller was known";
-        return Err(Problem::new(Code::Internal, why));
-    };
-    let filling = bodies.begin(caller.org.id);
-    is_json(request.headers())?;
-    if asks_to_send_too_much(request.headers(), most) {
-        return Err(too_large(most));
-    }
-    let body = read(request.into_body(), most, time, filling).await?;
-    if std::str::from_utf8(&body).is_err() {
-        return Err(Problem::new(
-            Code::InvalidRequest,
-            "the body is not UTF-8, which JSON must be",
-        ));
-    }
-    Ok(body)
-}
-
-/// A body without a `Content-Type` is taken for JSON; one that names something else is refused.
-fn is_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Ok(());
-    };
-    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
-    let (media_type, parameters) = text.split_once(';').unwrap_or((&text, ""));
-    let media_type = media_type.trim();
-    let json = media_type == "application/json"
-        || (media_type.starts_with("application/") && media_type.ends_with("+json"));
-    let charset = parameters.split(';').find_map(|parameter| {
-        let charset = parameter.trim().strip_prefix("charset=")?;
-        Some(charset.trim_matches('"').to_owned())
-    });
-    if json
-        && charset.is_none_or(|charset| matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii"))
-    {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::UnsupportedMediaType,
-        "the body must be application/json in UTF-8; set Content-Type: application/json; charset=utf-8",
-    ))
-}
-
-/// Whether a caller waits for leave to send a body that will be refused. One who does not wait sends it anyhow, and
-/// would miss an answer that came before its end.
-fn asks_to_send_too_much(headers: &HeaderMap, most: usize) -> bool {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    let length: Option<usize> = text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
-    text(EXPECT).is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue"))
-        && length.is_some_and(|length| length > most)
-}
-
-fn too_large(most: usize) -> Problem {
-    Problem::new(
-        Code::TooLarge,
-        format!("the body must be at most {most} bytes, unpacked"),
-    )
-}
-
-/// Reads a body to its end, within its size, its time and the room that there is.
-async fn read(
-    body: Body,
-    most: usize,
-    time: Duration,
-    mut filling: Filling,
-) -> Result<Bytes, Problem> {
-    let mut body = Limited::new(body, most);
-    let end = Instant::now() + time;
-    loop {
-        let frame = tokio::time::timeout_at(end, body.frame()).await;
-        let frame = frame.map_err(|_| {
-            let seconds = time.as_secs();
-            Problem::retryable(
-                Code::RequestTimeout,
-                format!("the body did not arrive within {seconds} s"),
-                None,
-            )
-        })?;
-        let Some(frame) = frame else {
-            return Ok(filling.whole());
-        };
-        let frame = frame.map_err(|error| {
-            if is_too_large(&*error) {
-                return too_large(most);
-            }
-            Problem::new(
-                Code::InvalidRequest,
-                "the body could not be read: it was cut off or is not what its headers say",
-            )
-        })?;
-        if let Ok(chunk) = frame.into_data() {
-            filling.push(&chunk).map_err(|NoRoom| {
-                Problem::retryable(
-                    Code::Overloaded,
-                    "the bodies of the org's calls, or of all calls, take up the room that there is for them",
-                    Duration::from_secs(1),
-                )
-            })?;
-        }
-    }
-}
-
-/// Whether a length limit stands anywhere among the reasons, under whatever unpacked the body.
-fn is_too_large(error: &(dyn StdError + 'static)) -> bool {
-    let mut reason = Some(error);
-    while let Some(error) = reason {
-        if error.is::<LengthLimitError>() {
-            return true;
-        }
-        reason = error.source().or_else(|| {
-            let io = error.downcast_ref::<std::io::Error>()?;
-            io.get_ref().map(|inner| inner as &(dyn StdError + 'static))
-        });
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -594,16 +424,5 @@ mod tests {
         assert_eq!(said.max_age, Some(Duration::from_secs(30)));
         let only = caching(&headers(&[("cache-control", "only-if-cached")]), true);
         assert!(only.only_if_cached);
-    }
-
-    #[test]
-    fn only_json_in_utf_8_is_taken() {
-        let takes = |value| is_json(&headers(&[("content-type", value)])).is_ok();
-        assert!(takes("application/json"));
-        assert!(takes("Application/JSON; charset=UTF-8"));
-        assert!(takes("application/vnd.acme+json"));
-        assert!(!takes("text/plain"));
-        assert!(!takes("application/json; charset=iso-8859-1"));
-        assert!(is_json(&HeaderMap::new()).is_ok());
     }
 }
