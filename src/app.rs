@@ -24,7 +24,7 @@ use crate::http::openapi::{self, Documents};
 use crate::http::router::{self, AdminState, HttpState};
 use crate::http::validate::BodySchemas;
 use crate::http::{self, server};
-use crate::identity::Directory;
+use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
@@ -92,7 +92,8 @@ impl App {
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
-        let directory = Arc::new(Directory::new(settings.tenants.clone()));
+        let memory: Arc<dyn Memory> = Arc::new(InMemory::new(Arc::clone(&clock)));
+        let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
         let upstreams = settings
             .providers
             .iter()
@@ -140,6 +141,8 @@ impl App {
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory,
+            guard: Arc::new(Guard::new(memory, server.slow_answer)),
+            entropy: Arc::clone(&entropy),
             settings: Arc::new(settings.server.clone()),
             bodies: Arc::new(Bodies::new(server.held_bytes, largest)),
             schemas: Arc::new(BodySchemas::of(&openapi::document(router::documentation()))),
@@ -222,9 +225,9 @@ impl App {
 }
 
 impl Reloader {
-    /// Puts the orgs, models, prices and tasks of `settings` into force, all at once.
+    /// Puts the orgs, models, prices, tasks and signing keys of `settings` into force, all at once.
     pub fn replace(&self, settings: Settings) {
-        self.directory.replace(settings.tenants);
+        self.directory.replace(settings.roster());
         self.metrics.config_reload_failed.set(0);
     }
 

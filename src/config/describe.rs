@@ -1,7 +1,9 @@
 //! What a config means, in words. Secrets are not among them.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::addresses::written;
 use super::mistakes::REDACTED;
@@ -10,7 +12,7 @@ use super::reader::grouped;
 use super::settings::Settings;
 use super::warnings;
 use crate::domain::{FieldPattern, Limits, Money, Price, Privacy, Target};
-use crate::identity::Tenant;
+use crate::identity::{Jti, Proof, Tenant, Trust};
 use crate::providers::{Kind, bedrock, foundry, prices, vertex};
 use crate::telemetry::{self, audit};
 
@@ -95,6 +97,20 @@ fn server(settings: &Settings, page: &mut Page) {
         .map(ToString::to_string)
         .collect();
     page.line("trusted proxies", list(&proxies));
+    let tokens = match &settings.tokens {
+        None => "none are given".to_owned(),
+        Some(tokens) => {
+            let kids: Vec<_> = tokens.keys().iter().map(|key| &key.kid()[..8]).collect();
+            let (first, others) = kids.split_first().expect("there is one at least");
+            let verify = if others.is_empty() {
+                String::new()
+            } else {
+                format!(", verified with {}… as well", others.join("…, "))
+            };
+            format!("signed with {first}…{verify}, for 15 minutes")
+        }
+    };
+    page.line("access tokens", tokens);
     let stop = &settings.lifecycle;
     page.line(
         "a stop",
@@ -251,11 +267,15 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
         },
     );
     for credential in &tenant.credentials {
-        let hash = credential.sha256.to_string();
         let scopes: Vec<_> = credential.scopes.iter().map(ToString::to_string).collect();
         page.under(
             &credential.id,
-            format!("api_key, sha256 {}…, for {}", &hash[..8], list(&scopes)),
+            format!(
+                "{}, {}, for {}",
+                credential.kind().as_str(),
+                proof(&credential.proof),
+                list(&scopes)
+            ),
         );
     }
     if !org.messages_cache_ttl.is_zero() {
@@ -288,6 +308,61 @@ fn org(tenant: &Tenant, file: &Prices, page: &mut Page) {
             );
         }
     }
+}
+
+/// What proves a credential; of a hash the beginning is enough to know it by.
+fn proof(proof: &Proof) -> String {
+    let short = |hash: &dyn Display| format!("{}…", &hash.to_string()[..8]);
+    match proof {
+        Proof::ApiKey(hash) => format!("sha256 {}", short(hash)),
+        Proof::Secret(hashes) => {
+            let hashes: Vec<_> = hashes.iter().map(|hash| short(hash)).collect();
+            format!("secret with the sha256 {}", hashes.join(" or "))
+        }
+        Proof::Assertion(trust) => format!("client_assertion, {}", signed(trust)),
+        Proof::Exchange(trust) => format!("assertion of {}, {}", trust.issuer, signed(trust)),
+        Proof::Jwt(trust) => format!("JWT of {}, {}", trust.issuer, signed(trust)),
+        Proof::Certificate { fingerprint, .. } => {
+            format!("client certificate {}", short(fingerprint))
+        }
+    }
+}
+
+/// Whose signature a JWT must bear, for whom, and what else it proves.
+fn signed(trust: &Trust) -> String {
+    let certificates: Vec<_> = trust
+        .certificates
+        .iter()
+        .map(|one| {
+            format!(
+                "{}… until {}",
+                &one.fingerprint.to_string()[..8],
+                day(one.not_after)
+            )
+        })
+        .collect();
+    let mut text = format!(
+        "signed by {}, for {}",
+        certificates.join(" or "),
+        trust.audiences.join(" or ")
+    );
+    let claims = [
+        ("user", &trust.user_claim),
+        ("username", &trust.username_claim),
+    ];
+    for (what, claim) in claims {
+        if let Some(claim) = claim {
+            let _ = write!(text, ", {what} by {claim}");
+        }
+    }
+    if trust.jti == Jti::Once {
+        text += ", each jti once";
+    }
+    text
+}
+
+fn day(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d").to_string()
 }
 
 /// What an org's policy lets out, as a reviewer would ask for it.

@@ -173,7 +173,7 @@ impl Secrets<'_> {
                 .variable(name)
                 .ok_or_else(|| format!("the variable {name} is not set; set it to the secret"))
         } else if let Some(path) = reference.strip_prefix("file:").filter(|p| is_path(p)) {
-            self.content(Path::new(path))
+            self.content(Path::new(path), "the secret")
         } else {
             entry.note_redacted(WANTED);
             return None;
@@ -195,7 +195,9 @@ impl Secrets<'_> {
             entry.note_redacted(wanted);
             return None;
         };
-        let found = self.content(Path::new(path)).and_then(credentials);
+        let found = self
+            .content(Path::new(path), "the secret")
+            .and_then(credentials);
         match found {
             Ok(secret) => Some(secret),
             Err(problem) => {
@@ -205,13 +207,31 @@ impl Secrets<'_> {
         }
     }
 
-    fn content(&self, path: &Path) -> Result<String, String> {
+    /// The PEM that `entry` refers to; `what` says what is in it.
+    pub fn reveal_pem(&self, entry: &Entry<'_>, what: &str) -> Option<String> {
+        let wanted = format!(
+            "must be a reference to {what} in PEM, env:NAME or file:PATH, never the text itself"
+        );
+        let reference = entry.plain().unwrap_or_default();
+        let found = if let Some(name) = reference.strip_prefix("env:").filter(|n| is_name(n)) {
+            let value = self.around.variable(name);
+            value.ok_or_else(|| format!("the variable {name} is not set; set it to {what} in PEM"))
+        } else if let Some(path) = reference.strip_prefix("file:").filter(|p| is_path(p)) {
+            self.content(Path::new(path), what)
+        } else {
+            entry.note_redacted(wanted);
+            return None;
+        };
+        found.map_err(|problem| entry.note(problem)).ok()
+    }
+
+    fn content(&self, path: &Path, what: &str) -> Result<String, String> {
         let bytes = self
             .around
             .file(&self.folder.join(path))
-            .map_err(|error| format!("the file cannot be read ({error}); put the secret there"))?;
+            .map_err(|error| format!("the file cannot be read ({error}); put {what} there"))?;
         let text = String::from_utf8(bytes)
-            .map_err(|_| "the file is no text; it must hold the secret alone".to_owned())?;
+            .map_err(|_| format!("the file is no text; it must hold {what} alone"))?;
         // Editors and `echo` end a file with a line break that is no part of the secret.
         Ok(text.trim_end_matches(['\r', '\n']).to_owned())
     }

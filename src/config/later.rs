@@ -6,24 +6,13 @@ use super::reader::Section;
 type Later = (&'static str, &'static str);
 
 /// At the top of the file.
-pub const AT_THE_TOP: &[Later] = &[
-    ("shared", "sharing limits between replicas"),
-    ("tokens", "signing access tokens"),
-];
+pub const AT_THE_TOP: &[Later] = &[("shared", "sharing limits between replicas")];
 
 /// In `[server]`.
 pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
 
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
-
-/// Kinds of credentials.
-pub const CREDENTIAL_KINDS: &[Later] = &[
-    ("jwt", "proof by a JWT that the org signed"),
-    ("jwt_exchange", "the token endpoint"),
-    ("mtls", "proof by a client certificate"),
-    ("oauth_client", "the token endpoint"),
-];
 
 /// What is told of `name`, where it is one of `later`.
 pub fn not_yet(name: &str, later: &[Later]) -> Option<String> {

@@ -18,6 +18,7 @@
 mod addresses;
 mod capabilities;
 mod clouds;
+mod credentials;
 mod describe;
 mod environment;
 mod later;

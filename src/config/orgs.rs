@@ -6,26 +6,21 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::later;
-use super::mistakes::did_you_mean;
+use super::credentials::{self, Around};
 use super::models::Models;
 use super::privacy;
 use super::reader::{Entry, Once, Section};
 use crate::domain::{
-    Alias, Limits, Money, Org, OrgId, OrgName, Privacy, Route, SalesforceId, Scope, TaskName,
-    TaskSettings,
+    Alias, Limits, Money, Org, OrgId, OrgName, Privacy, Route, SalesforceId, TaskName, TaskSettings,
 };
-use crate::identity::{Credential, KeyHash, Tenant};
-
-/// Kinds of credentials that this release can prove.
-const CREDENTIAL_KINDS: [&str; 1] = ["api_key"];
+use crate::identity::Tenant;
 
 /// What must not be given twice over all orgs.
 #[derive(Default)]
 struct Taken {
     ids: Once<OrgId>,
     names: Once<OrgName>,
-    hashes: Once<KeyHash>,
+    proofs: credentials::Taken,
 }
 
 /// Reads every org of the file, its models and tasks inside.
@@ -33,7 +28,7 @@ pub fn read(
     root: &mut Section<'_>,
     models: &Models,
     tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
-    has_public_url: bool,
+    around: &Around<'_>,
 ) -> Vec<Tenant> {
     let sections = root.need_sections(
         "orgs",
@@ -42,7 +37,7 @@ pub fn read(
     let mut taken = Taken::default();
     let tenants = sections
         .into_iter()
-        .filter_map(|section| tenant(section, models, tasks, has_public_url, &mut taken));
+        .filter_map(|section| tenant(section, models, tasks, around, &mut taken));
     tenants.collect()
 }
 
@@ -50,7 +45,7 @@ fn tenant(
     mut section: Section<'_>,
     models: &Models,
     tasks: &Arc<BTreeMap<TaskName, TaskSettings>>,
-    has_public_url: bool,
+    around: &Around<'_>,
     taken: &mut Taken,
 ) -> Option<Tenant> {
     let id = section
@@ -86,7 +81,7 @@ fn tenant(
         .and_then(|entry| timezone(&entry))
         .unwrap_or(TimeZone::UTC);
     let allowed = allowed(&mut section, models);
-    let credentials = credentials(&mut section, taken);
+    let credentials = credentials::read(&mut section, around, &mut taken.proofs);
     let (limits, per_user) = limits(&mut section, &allowed, models);
     let messages_cache_ttl = section
         .take("messages_cache_ttl_s")
@@ -95,7 +90,7 @@ fn tenant(
     let privacy = privacy::read(&mut section);
     let batches = section
         .take("batches")
-        .is_some_and(|entry| batches(&entry, has_public_url, privacy.as_deref()));
+        .is_some_and(|entry| batches(&entry, around.public_url.is_some(), privacy.as_deref()));
     section.done();
     let org = Org {
         id: id?,
@@ -177,119 +172,6 @@ fn allowed(section: &mut Section<'_>, models: &Models) -> BTreeMap<Alias, Arc<Ro
         .collect()
 }
 
-fn credentials(section: &mut Section<'_>, taken: &mut Taken) -> Vec<Credential> {
-    let mut ids = Once::default();
-    let sections = section.sections("credentials");
-    let credentials = sections
-        .into_iter()
-        .filter_map(|section| credential(section, &mut ids, &mut taken.hashes));
-    credentials.collect()
-}
-
-fn credential(
-    mut section: Section<'_>,
-    ids: &mut Once<String>,
-    hashes: &mut Once<KeyHash>,
-) -> Option<Credential> {
-    let wanted = format!("must be one of: {}", CREDENTIAL_KINDS.join(", "));
-    if let Some(entry) = section.need("kind", &format!("it {wanted}")) {
-        let kind = entry.plain().unwrap_or_default();
-        if let Some(told) = later::not_yet(kind, later::CREDENTIAL_KINDS) {
-            // Its other keys are right for a kind that is to come.
-            entry.note(told);
-            return None;
-        }
-        entry.choice(&CREDENTIAL_KINDS);
-    }
-    let id = section
-        .need(
-            "id",
-            "give the credential a name of its own, which is no secret",
-        )
-        .and_then(|entry| {
-            let id = entry.parsed(
-                "must be 1 to 64 characters of A-Z a-z 0-9 . _ @ -",
-                plain_id,
-            )?;
-            if let Err(first) = ids.take(id.clone(), entry.key()) {
-                entry.note(format!(
-                    "is the id at {first} already; every credential of an org needs its own"
-                ));
-            }
-            Some(id)
-        });
-    let sha256 = section
-        .need(
-            "sha256",
-            "`belay key new` makes a key and prints this line for it",
-        )
-        .and_then(|entry| hash(&entry, hashes));
-    let scopes = scopes(&mut section);
-    section.done();
-    Some(Credential {
-        id: id?.into(),
-        sha256: sha256?,
-        scopes: scopes.into(),
-    })
-}
-
-/// An id is the user of `Authorization: Basic`, which a colon would end.
-fn plain_id(text: &str) -> Option<String> {
-    let fits = text.len() <= 64
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'));
-    fits.then(|| text.to_owned())
-}
-
-/// What stands here may be the key itself, so it is never shown.
-fn hash(entry: &Entry<'_>, hashes: &mut Once<KeyHash>) -> Option<KeyHash> {
-    let Some(hash) = entry.plain().and_then(KeyHash::parse) else {
-        entry.note_redacted(
-            "must be the SHA-256 of the key in 64 hexadecimal digits, never the key; `belay key new` prints both",
-        );
-        return None;
-    };
-    if hash == KeyHash::of("") {
-        entry.note_redacted("is the SHA-256 of nothing; hash the key itself");
-        return None;
-    }
-    if let Err(first) = hashes.take(hash, entry.key()) {
-        entry.note_redacted(format!(
-            "is the hash at {first} already; every credential needs a key of its own"
-        ));
-    }
-    Some(hash)
-}
-
-fn scopes(section: &mut Section<'_>) -> Vec<Scope> {
-    let names = Scope::ALL.map(Scope::as_str);
-    let wanted = format!(
-        "must be a list of at least one of: {}",
-        names.map(|name| format!("\"{name}\"")).join(", ")
-    );
-    let Some(list) = section.need("scopes", &format!("it {wanted}")) else {
-        return Vec::new();
-    };
-    if list.is_empty_list() {
-        list.note(wanted);
-        return Vec::new();
-    }
-    let mut scopes = Vec::new();
-    for entry in list.items(&wanted) {
-        let scope = entry.text().and_then(|text| {
-            let scope = Scope::parse(text);
-            if scope.is_none() {
-                let near = did_you_mean(text, names);
-                entry.note(format!("must be one of: {}{near}", names.join(", ")));
-            }
-            scope
-        });
-        scopes.extend(scope.filter(|scope| !scopes.contains(scope)));
-    }
-    scopes
-}
-
 /// The org's limits and those of each user in it.
 fn limits(
     section: &mut Section<'_>,
@@ -362,6 +244,7 @@ mod tests {
     use super::super::scripted::{Scripted, mistake, mistakes};
     use super::super::settings::read;
     use super::*;
+    use crate::identity::{KeyHash, Proof};
 
     const ID: &str = "00D5f000000XyZaEAK";
     const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -383,7 +266,8 @@ mod tests {
         assert_eq!(tenant.org.per_user, Limits::default());
         let aliases: Vec<_> = tenant.org.models.keys().map(Alias::as_str).collect();
         assert_eq!(aliases, ["default", "fast"]);
-        assert_eq!(tenant.credentials[0].sha256, KeyHash::of("test"));
+        let proof = &tenant.credentials[0].proof;
+        assert!(matches!(proof, Proof::ApiKey(hash) if *hash == KeyHash::of("test")));
         assert_eq!(tenant.credentials[0].scopes.len(), 3);
     }
 
@@ -458,21 +342,6 @@ mod tests {
         assert!(!told.contains("c2VjcmV0"), "{told}");
         assert!(mistake(HASH, "hunter2").contains("[redacted]"));
         assert!(mistake(HASH, &KeyHash::of("").to_string()).contains("of nothing"));
-    }
-
-    #[test]
-    fn a_kind_of_credential_that_is_to_come_is_not_yet() {
-        for kind in ["oauth_client", "jwt_exchange", "jwt", "mtls"] {
-            let told = mistake(
-                "kind = \"api_key\"",
-                &format!("kind = \"{kind}\"\nissuer = \"x\""),
-            );
-            assert!(told.starts_with("orgs[0].credentials[0].kind"), "{told}");
-            assert!(told.contains("not yet"), "{told}");
-        }
-        assert!(
-            mistake("kind = \"api_key\"", "kind = \"apikey\"").contains("did you mean `api_key`?")
-        );
     }
 
     #[test]

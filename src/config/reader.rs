@@ -59,6 +59,11 @@ impl<'n> Section<'n> {
         format!("{}{separator}{}", self.key, quoted(name))
     }
 
+    /// Whether `name` stands here.
+    pub fn has(&self, name: &str) -> bool {
+        self.table.contains_key(name)
+    }
+
     /// The value of `name`, if there is one. From now on `name` is a key that is known here.
     pub fn take(&mut self, name: &'static str) -> Option<Entry<'n>> {
         self.asked.push(name);
@@ -289,6 +294,11 @@ impl<'n> Entry<'n> {
     /// Whether the value is a list without items.
     pub fn is_empty_list(&self) -> bool {
         self.value.as_array().is_some_and(Vec::is_empty)
+    }
+
+    /// How many items a list has; `None` where the value is no list.
+    pub fn len(&self) -> Option<usize> {
+        self.value.as_array().map(Vec::len)
     }
 
     /// The items of a list; none where the value is no list, which `wanted` is told of.

@@ -10,8 +10,8 @@ use super::later;
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::{Entry, Section};
-use super::{addresses, capabilities, orgs, providers, tasks};
-use crate::identity::{KeyHash, Tenant};
+use super::{addresses, capabilities, credentials, orgs, providers, tasks};
+use crate::identity::{KeyHash, Roster, Tenant, Tokens};
 use crate::providers::Kind;
 use crate::telemetry::audit::Target;
 use crate::{engine, http, lifecycle, telemetry};
@@ -27,6 +27,8 @@ pub struct Settings {
     pub providers: Vec<crate::providers::Settings>,
     /// Every org, its policy and routes inside.
     pub tenants: Vec<Tenant>,
+    /// What access tokens are signed with, where any are given.
+    pub tokens: Option<Tokens>,
     /// Sizes and times of the core.
     pub engine: engine::Settings,
     /// How log lines look.
@@ -38,6 +40,17 @@ pub struct Settings {
     pub prices: Prices,
     /// What the file says that models can do, by `model` or `provider/model`; the routes hold it already.
     pub capabilities: capabilities::Given,
+}
+
+impl Settings {
+    /// Who is known: the orgs, and what access tokens are signed with.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        Roster {
+            tenants: self.tenants.clone(),
+            tokens: self.tokens.clone(),
+        }
+    }
 }
 
 /// Reads a config. A relative path in it begins at the process's own folder.
@@ -200,7 +213,14 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         provider.versions = models.versions.remove(&provider.name).unwrap_or_default();
     }
     let tasks = tasks::read(&mut root, &models);
-    let tenants = orgs::read(&mut root, &models, &tasks, server.public_url.is_some());
+    let public_url = server.public_url.as_ref();
+    let around = credentials::Around {
+        secrets,
+        public_url,
+        has_tokens: root.has("tokens"),
+    };
+    let tokens = credentials::tokens(&mut root, secrets, public_url);
+    let tenants = orgs::read(&mut root, &models, &tasks, &around);
     let engine = engine(&mut root);
     let logs = logs(root.section("telemetry"));
     let audit = audit(root.section("audit"), secrets);
@@ -210,6 +230,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         lifecycle,
         providers: providers.built,
         tenants,
+        tokens,
         engine,
         logs,
         audit,
@@ -349,6 +370,7 @@ mod tests {
     use super::super::scripted::{Scripted, mistake};
     use super::*;
     use crate::domain::Scope;
+    use crate::identity::Proof;
 
     #[test]
     fn the_example_is_accepted() {
@@ -431,17 +453,12 @@ mod tests {
 
     #[test]
     fn keys_that_are_to_come_are_not_yet() {
-        for (table, key) in [
-            ("[tokens]\nsigning_keys = []", "tokens"),
-            ("[shared]\nredis = \"env:REDIS_URL\"", "shared"),
-        ] {
-            let told = mistake("[cache]", &format!("{table}\n[cache]"));
-            assert!(told.starts_with(&format!("{key}: not yet: ")), "{told}");
-            assert!(
-                told.ends_with("comes with a later release; remove it"),
-                "{told}"
-            );
-        }
+        let told = mistake("[cache]", "[shared]\nredis = \"env:REDIS_URL\"\n[cache]");
+        assert!(told.starts_with("shared: not yet: "), "{told}");
+        assert!(
+            told.ends_with("comes with a later release; remove it"),
+            "{told}"
+        );
         let told = mistake("docs = true", "tls = {}");
         assert!(told.starts_with("server.tls: not yet"), "{told:?}");
         let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");
@@ -512,7 +529,8 @@ mod tests {
         assert_eq!(settings.providers[0].kind.as_str(), "simulator");
         let tenant = &settings.tenants[0];
         assert_eq!(tenant.org.name.as_str(), "sandbox");
-        assert_eq!(tenant.credentials[0].sha256, key);
+        let proof = &tenant.credentials[0].proof;
+        assert!(matches!(proof, Proof::ApiKey(hash) if *hash == key));
         assert!(tenant.credentials[0].scopes.contains(&Scope::Tasks));
         assert!(tenant.org.models.values().all(|route| route.simulated()));
 

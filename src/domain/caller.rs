@@ -16,8 +16,12 @@ pub struct Caller {
     pub credential_kind: CredentialKind,
     /// The user, where the credential proves one. An API key proves an org and nobody in it.
     pub user: Option<UserId>,
+    /// The user's name, where the credential proves that, too.
+    pub username: Option<Arc<str>>,
     /// What the credential may be used for.
     pub scopes: Arc<[Scope]>,
+    /// The configured id of the client certificate that proved the same org beside the credential.
+    pub certificate_id: Option<Arc<str>>,
 }
 
 /// The Salesforce id of a user, from a signed claim.
@@ -25,10 +29,18 @@ pub struct Caller {
 pub struct UserId(pub Arc<str>);
 
 /// A protocol by which a credential is proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CredentialKind {
     /// A static key, known here by its SHA-256.
     ApiKey,
+    /// An access token that the token endpoint gave for a client's secret or assertion.
+    OauthClient,
+    /// An access token that the token endpoint gave for a JWT which the org signed.
+    JwtExchange,
+    /// A JWT that the org signed.
+    Jwt,
+    /// The certificate of the connection.
+    Mtls,
 }
 
 /// What a credential may be used for.
@@ -47,6 +59,24 @@ pub enum Scope {
 }
 
 impl Caller {
+    /// A caller whose credential proves `org` and no user in it.
+    pub fn of_org(
+        org: Arc<Org>,
+        credential_id: Arc<str>,
+        credential_kind: CredentialKind,
+        scopes: Arc<[Scope]>,
+    ) -> Self {
+        Self {
+            org,
+            credential_id,
+            credential_kind,
+            user: None,
+            username: None,
+            scopes,
+            certificate_id: None,
+        }
+    }
+
     /// Whether the credential may be used for `scope`.
     pub fn may(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)
@@ -54,10 +84,23 @@ impl Caller {
 }
 
 impl CredentialKind {
+    /// Every kind there is.
+    pub const ALL: [Self; 5] = [
+        Self::ApiKey,
+        Self::OauthClient,
+        Self::JwtExchange,
+        Self::Jwt,
+        Self::Mtls,
+    ];
+
     /// The kind's name in the config and in `/whoami`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ApiKey => "api_key",
+            Self::OauthClient => "oauth_client",
+            Self::JwtExchange => "jwt_exchange",
+            Self::Jwt => "jwt",
+            Self::Mtls => "mtls",
         }
     }
 }

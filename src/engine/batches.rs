@@ -199,8 +199,8 @@ mod tests {
 
     fn caller() -> Caller {
         let id = "00D5f000000XyZaEAK".parse().expect("an id");
-        Caller {
-            org: Arc::new(Org {
+        Caller::of_org(
+            Arc::new(Org {
                 id: OrgId::new(id).expect("an org"),
                 name: OrgName::parse("acme").expect("a name"),
                 timezone: TimeZone::UTC,
@@ -212,11 +212,10 @@ mod tests {
                 privacy: None,
                 batches: true,
             }),
-            credential_id: "relay".into(),
-            credential_kind: CredentialKind::ApiKey,
-            user: None,
-            scopes: Arc::new([]),
-        }
+            "relay".into(),
+            CredentialKind::ApiKey,
+            Arc::new([]),
+        )
     }
 
     fn place(nth: usize) -> Place {

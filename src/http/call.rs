@@ -1,10 +1,12 @@
 //! What the door knows of one call from its first byte to its last.
 
+use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{ACCEPT, USER_AGENT};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::problem::Tongue;
@@ -17,6 +19,10 @@ pub struct Call {
     pub id: RequestId,
     /// When its head had arrived.
     pub received: Instant,
+    /// The wall clock's time at that moment.
+    pub now: Timestamp,
+    /// The caller's address, as far as proxies that are believed name it.
+    pub peer: Option<IpAddr>,
     /// Whether an Apex callout sent it.
     pub from_salesforce: bool,
     /// How its problems are told.
@@ -30,11 +36,18 @@ struct Notes {
     task: OnceLock<&'static str>,
     upstream: OnceLock<Duration>,
     patience_s: OnceLock<u64>,
+    refused: OnceLock<&'static str>,
 }
 
 impl Call {
     /// A call whose head has just arrived.
-    pub fn new(id: RequestId, received: Instant, path: &str, headers: &HeaderMap) -> Self {
+    pub fn new(
+        id: RequestId,
+        (received, now): (Instant, Timestamp),
+        peer: Option<IpAddr>,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Self {
         let text = |name| {
             headers
                 .get(name)
@@ -48,10 +61,13 @@ impl Call {
         Self {
             id,
             received,
+            now,
+            peer,
             from_salesforce,
             tongue: match path {
                 path if is_at(path, "/v1") => Tongue::Claude,
                 path if is_at(path, "/chat/completions") => Tongue::OpenAi,
+                path if is_at(path, "/oauth") => Tongue::OAuth,
                 _ if from_salesforce || asks_for_json => Tongue::PlainProblem,
                 _ => Tongue::Problem,
             },
@@ -62,6 +78,16 @@ impl Call {
     /// Notes who is calling.
     pub fn is_by(&self, caller: &Caller) {
         let _ = self.notes.caller.set(caller.clone());
+    }
+
+    /// Notes why nobody was recognised.
+    pub fn is_refused(&self, why: &'static str) {
+        let _ = self.notes.refused.set(why);
+    }
+
+    /// Why nobody was recognised.
+    pub fn refused(&self) -> Option<&'static str> {
+        self.notes.refused.get().copied()
     }
 
     /// Notes which task is asked for.

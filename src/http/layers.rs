@@ -105,7 +105,13 @@ async fn with_its_length(request: Request, next: Next) -> Response {
 async fn frame(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let received = door.clock.now();
     let id = request_id(request.headers(), &door);
-    let call = Call::new(id, received, request.uri().path(), request.headers());
+    let call = Call::new(
+        id,
+        (received, door.clock.timestamp()),
+        peer(&request, &door.trusted_proxies),
+        request.uri().path(),
+        request.headers(),
+    );
     request.extensions_mut().insert(call.clone());
     let mut line = Line::begin(&door, &call, &request);
 
@@ -209,7 +215,6 @@ struct Line {
     call: Call,
     method: Method,
     path: String,
-    peer: Option<IpAddr>,
     written: bool,
 }
 
@@ -220,7 +225,6 @@ impl Line {
             call: call.clone(),
             method: request.method().clone(),
             path: request.uri().path().chars().take(200).collect(),
-            peer: peer(request, &door.trusted_proxies),
             written: false,
         }
     }
@@ -243,12 +247,13 @@ impl Line {
             request_id = %call.id,
             org = org.map(OrgName::as_str),
             user,
-            peer = self.peer.map(tracing::field::display),
+            peer = call.peer.map(tracing::field::display),
             method = %self.method,
             path = self.path,
             task = call.task(),
             status,
             outcome,
+            refused = call.refused(),
             duration_ms = millis(total),
             upstream_ms = millis(upstream),
             "call"

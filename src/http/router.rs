@@ -13,11 +13,11 @@ use super::bodies::Bodies;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, batches, cache, chat, docs, health, messages, tasks, whoami};
+use super::routes::{admin, batches, cache, chat, docs, health, messages, tasks, token, whoami};
 use super::settings::Settings;
 use super::validate::BodySchemas;
-use crate::domain::TaskName;
-use crate::identity::Directory;
+use crate::domain::{Entropy, TaskName};
+use crate::identity::{Directory, Guard};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::usecases::{
@@ -48,6 +48,10 @@ pub struct HttpState {
     pub allowances: ReadAllowances,
     /// Whose credential is this?
     pub directory: Arc<Directory>,
+    /// Who keeps failing to prove it?
+    pub guard: Arc<Guard>,
+    /// Randomness, for the ids of tokens.
+    pub entropy: Arc<dyn Entropy>,
     /// The door's settings.
     pub settings: Arc<Settings>,
     /// The room for bodies.
@@ -61,6 +65,12 @@ pub struct HttpState {
 impl FromRef<HttpState> for (RunTask, PreviewTask) {
     fn from_ref(state: &HttpState) -> Self {
         (state.run_task.clone(), state.preview_task.clone())
+    }
+}
+
+impl FromRef<HttpState> for (Arc<Directory>, Arc<Guard>) {
+    fn from_ref(state: &HttpState) -> Self {
+        (Arc::clone(&state.directory), Arc::clone(&state.guard))
     }
 }
 
@@ -103,6 +113,9 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(messages::retrieve))
         .routes(routes!(chat::complete))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(token::create))
+        .routes(routes!(token::metadata))
+        .routes(routes!(token::public_keys))
         .routes(routes!(cache::forget))
         .routes(routes!(health::healthz))
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub header_time: Duration,
     /// How long a caller may take nothing of what is sent to it. A minute; not in the file.
     pub write_time: Duration,
+    /// How long the answer to a failed proof waits, where there were many. One second; not in the file.
+    pub slow_answer: Duration,
     /// Whether `/docs` and the two OpenAPI documents are served. Default: true.
     pub docs: bool,
     /// Proxies whose `X-Forwarded-For` names the caller's address in the access log. Default: none.
@@ -45,6 +47,7 @@ impl Default for Settings {
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(10),
             write_time: Duration::from_mins(1),
+            slow_answer: Duration::from_secs(1),
             docs: true,
             trusted_proxies: Vec::new(),
         }

@@ -4,35 +4,34 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use jsonwebtoken::jwk::JwkSet;
 
+use super::access_token::Tokens;
 use super::api_key::KeyHash;
-use crate::domain::{Caller, CredentialKind, Org, Scope};
+use super::certificate::{Fingerprint, Shown, Standing};
+use super::credential::{Credential, Proof, Tenant};
+use super::jwt::{self, Head, Proved};
+use super::memory::{Assertion, Memory, Use};
+use super::refusal::Refusal;
+use crate::domain::{Caller, CredentialKind, Org, OrgId};
 
-/// An org with its credentials. In the file: `[[orgs]]`.
-#[derive(Debug, Clone)]
-pub struct Tenant {
-    /// The org and every policy of it.
-    pub org: Arc<Org>,
-    /// How its calls prove that they are its own; as many as it has.
-    pub credentials: Vec<Credential>,
-}
-
-/// One credential of an org. In the file: `[[orgs.credentials]]` of the kind `api_key`.
-#[derive(Debug, Clone)]
-pub struct Credential {
-    /// The configured id, no secret.
-    pub id: Arc<str>,
-    /// The SHA-256 of the key.
-    pub sha256: KeyHash,
-    /// What it may be used for.
-    pub scopes: Arc<[Scope]>,
+/// Who is known: one reading of the config.
+#[derive(Debug, Clone, Default)]
+pub struct Roster {
+    /// The orgs.
+    pub tenants: Vec<Tenant>,
+    /// What access tokens are signed with, where any are given.
+    pub tokens: Option<Tokens>,
 }
 
 /// What a request presents as proof, in one of the spellings that a Named Credential can send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Presented<'a> {
-    /// The key alone: `Authorization: Bearer`, `X-API-Key` or `api-key`.
+    /// An API key alone: `X-API-Key` or `api-key`.
     Key(&'a str),
+    /// `Authorization: Bearer`: an API key, an access token or a JWT of the org.
+    Bearer(&'a str),
     /// `Authorization: Basic` with the credential's id as user and the key as password.
     IdAndKey {
         /// The credential's id.
@@ -40,111 +39,371 @@ pub enum Presented<'a> {
         /// The key.
         key: &'a str,
     },
-}
-
-/// Why nobody was recognised.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The request bears no credential.
-    #[error("no credential was sent; send Authorization: Bearer, X-API-Key, api-key or Basic")]
-    Missing,
-    /// No org has this credential.
-    #[error("the credential is not known")]
-    Unknown,
-    /// Two credentials that do not prove the same.
-    #[error("the request bears two credentials that disagree")]
-    Disagree,
+    /// The certificate of the connection, or of the one that a trusted proxy ended.
+    Certificate(&'a Shown),
 }
 
 /// Every org's credentials, replaced as a whole by a reload.
 pub struct Directory {
     known: ArcSwap<Known>,
+    pub(super) memory: Arc<dyn Memory>,
 }
 
-/// One reading of the config.
-struct Known {
-    tenants: Vec<Tenant>,
-    by_hash: HashMap<KeyHash, Caller>,
+/// One reading of the config, by what requests present.
+pub(super) struct Known {
+    roster: Roster,
+    keys: HashMap<KeyHash, Caller>,
+    certificates: HashMap<Fingerprint, Caller>,
+    /// Those that sign JWTs, by `kid` and kind; several orgs may call their certificate the same.
+    signers: HashMap<(Arc<str>, CredentialKind), Vec<Holder>>,
+    /// OAuth clients by their id, which no two orgs share.
+    clients: HashMap<Arc<str>, Holder>,
+    /// Those that access tokens are given for.
+    holders: HashMap<(OrgId, Arc<str>), Holder>,
+}
+
+/// A credential and whose it is.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    /// The org.
+    org: Arc<Org>,
+    /// The credential.
+    pub credential: Arc<Credential>,
+}
+
+/// A proof that holds, and what must be remembered of it.
+pub(super) struct Found {
+    /// Who that is.
+    pub caller: Caller,
+    /// An assertion that counts once, and until when it must be remembered.
+    pub once: Option<(Assertion, Timestamp)>,
 }
 
 impl Directory {
-    /// Knows `tenants`, and nobody else.
-    pub fn new(tenants: Vec<Tenant>) -> Self {
+    /// Knows `roster`, and nobody else; what has to be remembered of proofs goes to `memory`.
+    pub fn new(roster: Roster, memory: Arc<dyn Memory>) -> Self {
         Self {
-            known: ArcSwap::from_pointee(Known::new(tenants)),
+            known: ArcSwap::from_pointee(Known::new(roster)),
+            memory,
         }
     }
 
-    /// Knows `tenants` from now on, and nobody else. Calls under way keep what they began with.
-    pub fn replace(&self, tenants: Vec<Tenant>) {
-        self.known.store(Arc::new(Known::new(tenants)));
+    /// Knows `roster` from now on, and nobody else. Calls under way keep what they began with.
+    pub fn replace(&self, roster: Roster) {
+        self.known.store(Arc::new(Known::new(roster)));
     }
 
     /// The orgs as they stand.
     pub fn orgs(&self) -> Vec<Arc<Org>> {
         let known = self.known.load();
-        known.tenants.iter().map(|t| Arc::clone(&t.org)).collect()
+        let tenants = known.roster.tenants.iter();
+        tenants.map(|tenant| Arc::clone(&tenant.org)).collect()
     }
 
-    /// Who presents `proofs`: all of them must prove the same credential.
+    /// The public halves of the keys that access tokens are signed with; `None` where none are given.
+    pub fn public_keys(&self) -> Option<JwkSet> {
+        let known = self.known.load();
+        known.roster.tokens.as_ref().map(Tokens::public_keys)
+    }
+
+    /// The gateway's address as the issuer of access tokens; `None` where none are given.
+    pub fn issuer(&self) -> Option<String> {
+        let known = self.known.load();
+        let tokens = known.roster.tokens.as_ref();
+        tokens.map(|tokens| tokens.issuer().to_owned())
+    }
+
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    /// Who presents `proofs` at `now`: all of them must prove the same.
+    ///
+    /// A certificate may stand beside another credential of its org, which then speaks for the call.
     ///
     /// # Errors
-    /// Where there is no proof, none that is known, or two that disagree.
-    pub fn recognise(&self, proofs: &[Presented<'_>]) -> Result<Caller, Refusal> {
-        let known = self.known.load();
-        let mut callers = proofs.iter().map(|proof| known.caller(*proof));
-        let first = callers.next().ok_or(Refusal::Missing)?;
-        for other in callers {
-            let same = match (&first, &other) {
-                (Some(a), Some(b)) => a.org.id == b.org.id && a.credential_id == b.credential_id,
-                (None, None) => proofs.iter().all(|proof| proof.key() == proofs[0].key()),
-                _ => false,
-            };
-            if !same {
-                return Err(Refusal::Disagree);
-            }
+    /// Where there is no proof, none that holds, or two that disagree.
+    pub async fn recognise(
+        &self,
+        proofs: &[Presented<'_>],
+        now: Timestamp,
+    ) -> Result<Caller, Refusal> {
+        let found = self.known.load().recognise(proofs, now)?;
+        self.remember(found.once).await?;
+        Ok(found.caller)
+    }
+
+    /// Notes an assertion that counts once.
+    pub(super) async fn remember(
+        &self,
+        once: Option<(Assertion, Timestamp)>,
+    ) -> Result<(), Refusal> {
+        let Some((assertion, until)) = once else {
+            return Ok(());
+        };
+        match self.memory.uses(assertion, until).await {
+            Use::First => Ok(()),
+            Use::Again => Err(Refusal::Replayed),
+            Use::NoRoom => Err(Refusal::Crowded),
         }
-        first.ok_or(Refusal::Unknown)
     }
 }
 
 impl Presented<'_> {
-    fn key(&self) -> &str {
+    /// The id of a key that it names, whether or not there is one.
+    pub fn names(&self) -> Option<String> {
         match self {
-            Self::Key(key) | Self::IdAndKey { key, .. } => key,
+            Self::IdAndKey { id, .. } => Some((*id).to_owned()),
+            Self::Bearer(token) if jwt::looks_like_one(token) => Head::read(token).ok()?.kid,
+            Self::Bearer(_) | Self::Key(_) | Self::Certificate(_) => None,
         }
+    }
+
+    fn is_a_certificate(&self) -> bool {
+        matches!(self, Self::Certificate(_))
+    }
+
+    /// Whether two headers say the same, in two spellings perhaps.
+    fn says_the_same_as(&self, other: &Self) -> bool {
+        let text = |proof: &Self| match proof {
+            Self::Key(text) | Self::Bearer(text) | Self::IdAndKey { key: text, .. } => {
+                Some((*text).to_owned())
+            }
+            Self::Certificate(_) => None,
+        };
+        text(self) == text(other)
     }
 }
 
 impl Known {
-    fn new(tenants: Vec<Tenant>) -> Self {
-        let by_hash = tenants
+    fn new(roster: Roster) -> Self {
+        let mut known = Self {
+            roster: Roster::default(),
+            keys: HashMap::new(),
+            certificates: HashMap::new(),
+            signers: HashMap::new(),
+            clients: HashMap::new(),
+            holders: HashMap::new(),
+        };
+        for tenant in &roster.tenants {
+            for credential in &tenant.credentials {
+                known.add(&tenant.org, credential);
+            }
+        }
+        known.roster = roster;
+        known
+    }
+
+    fn add(&mut self, org: &Arc<Org>, credential: &Credential) {
+        let holder = Holder {
+            org: Arc::clone(org),
+            credential: Arc::new(credential.clone()),
+        };
+        let id = Arc::clone(&credential.id);
+        match &credential.proof {
+            Proof::ApiKey(hash) => {
+                self.keys.insert(*hash, holder.caller());
+            }
+            Proof::Certificate { fingerprint, .. } => {
+                self.certificates.insert(*fingerprint, holder.caller());
+            }
+            Proof::Secret(_) | Proof::Assertion(_) => {
+                self.clients.insert(Arc::clone(&id), holder.clone());
+                self.holders.insert((org.id, id), holder);
+            }
+            Proof::Exchange(_) | Proof::Jwt(_) => {
+                let key = (Arc::clone(&id), credential.kind());
+                self.signers.entry(key).or_default().push(holder.clone());
+                if credential.kind() == CredentialKind::JwtExchange {
+                    self.holders.insert((org.id, id), holder);
+                }
+            }
+        }
+    }
+
+    /// What access tokens are signed with.
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.roster.tokens.as_ref()
+    }
+
+    /// The OAuth client of this id.
+    pub(super) fn client(&self, id: &str) -> Option<&Holder> {
+        self.clients.get(id)
+    }
+
+    /// The hash of what proves the credential of `caller`, where access tokens are given for it.
+    pub(super) fn version(&self, caller: &Caller) -> Option<String> {
+        let key = (caller.org.id, Arc::clone(&caller.credential_id));
+        let holder = self.holders.get(&key)?;
+        Some(holder.credential.version())
+    }
+
+    fn recognise(&self, proofs: &[Presented<'_>], now: Timestamp) -> Result<Found, Refusal> {
+        let (certificates, mut headers): (Vec<_>, Vec<_>) = proofs
             .iter()
-            .flat_map(|tenant| {
-                tenant.credentials.iter().map(|credential| {
-                    let caller = Caller {
-                        org: Arc::clone(&tenant.org),
-                        credential_id: Arc::clone(&credential.id),
-                        credential_kind: CredentialKind::ApiKey,
-                        user: None,
-                        scopes: Arc::clone(&credential.scopes),
-                    };
-                    (credential.sha256, caller)
-                })
-            })
-            .collect();
-        Self { tenants, by_hash }
+            .partition::<Vec<&Presented<'_>>, _>(|proof| proof.is_a_certificate());
+        let one_text = headers
+            .windows(2)
+            .all(|two| two[0].says_the_same_as(two[1]));
+        // The same key in a second spelling is looked up once more, since Basic names an id beside it; the same bearer is not.
+        headers.dedup_by(|one, other| {
+            matches!((one, other), (Presented::Bearer(one), Presented::Bearer(other)) if one == other)
+        });
+        let mut speaker: Option<Found> = None;
+        let mut refused = None;
+        for header in headers {
+            match (self.header(*header, now), &speaker) {
+                (Ok(found), Some(before)) if !is_same(&found.caller, &before.caller) => {
+                    return Err(Refusal::Disagree);
+                }
+                (Ok(found), _) => speaker = Some(found),
+                (Err(refusal), _) => refused = refused.or(Some(refusal)),
+            }
+        }
+        match refused {
+            Some(refusal) if speaker.is_none() && one_text => return Err(refusal),
+            Some(_) => return Err(Refusal::Disagree),
+            None => {}
+        }
+        for proof in certificates {
+            let Presented::Certificate(shown) = proof else {
+                continue;
+            };
+            let owner = self.certificate(shown, now);
+            speaker = Some(match (owner, speaker) {
+                (Ok(owner), None) => Found {
+                    caller: owner,
+                    once: None,
+                },
+                (Ok(owner), Some(mut found)) if owner.org.id == found.caller.org.id => {
+                    found.caller.certificate_id = Some(owner.credential_id);
+                    found
+                }
+                (Err(refusal), None) => return Err(refusal),
+                (_, Some(_)) => return Err(Refusal::Disagree),
+            });
+        }
+        speaker.ok_or(Refusal::Missing)
+    }
+
+    fn header(&self, proof: Presented<'_>, now: Timestamp) -> Result<Found, Refusal> {
+        let (key, id) = match proof {
+            Presented::Key(key) | Presented::Bearer(key) => (key, None),
+            Presented::IdAndKey { id, key } => (key, Some(id)),
+            Presented::Certificate(_) => return Err(Refusal::Unknown),
+        };
+        if let Some(caller) = self.key(key) {
+            let fits = id.is_none_or(|id| id == &*caller.credential_id);
+            let caller = fits.then(|| caller.clone());
+            let found = caller.map(|caller| Found { caller, once: None });
+            return found.ok_or(Refusal::Unknown);
+        }
+        match proof {
+            Presented::Bearer(token) if jwt::looks_like_one(token) => self.token(token, now),
+            _ => Err(Refusal::Unknown),
+        }
     }
 
     /// The look-up goes by the hash of what was presented, so its time tells nothing of a key that is not known; the
     /// hash found is compared once more in constant time.
-    fn caller(&self, proof: Presented<'_>) -> Option<Caller> {
-        let hash = KeyHash::of(proof.key());
-        let (found, caller) = self.by_hash.get_key_value(&hash)?;
-        let id_fits = match proof {
-            Presented::Key(_) => true,
-            Presented::IdAndKey { id, .. } => id == &*caller.credential_id,
-        };
-        (found.matches(&hash) && id_fits).then(|| caller.clone())
+    fn key(&self, key: &str) -> Option<&Caller> {
+        let hash = KeyHash::of(key);
+        let (found, caller) = self.keys.get_key_value(&hash)?;
+        found.matches(&hash).then_some(caller)
     }
+
+    fn certificate(&self, shown: &Shown, now: Timestamp) -> Result<Caller, Refusal> {
+        let certificate = &shown.certificate;
+        let caller = self.certificates.get(&certificate.fingerprint);
+        let caller = caller.ok_or(Refusal::Unknown)?;
+        // One that names an issuer has to come from the one that we know, where we know one.
+        if !shown.is_issued && !certificate.self_signed {
+            return Err(Refusal::Unfit(
+                "its certificate is not of the configured authority",
+            ));
+        }
+        match certificate.standing(now) {
+            Standing::Good => Ok(caller.clone()),
+            Standing::NotYet => Err(Refusal::Unfit("its certificate's time has not begun")),
+            Standing::Expired => Err(Refusal::Unfit("its certificate has expired")),
+        }
+    }
+
+    fn token(&self, token: &str, now: Timestamp) -> Result<Found, Refusal> {
+        let head = Head::read(token)?;
+        if !head.is_access_token {
+            return self.signed(token, &head, CredentialKind::Jwt, now);
+        }
+        let tokens = self.tokens().ok_or(Refusal::Unknown)?;
+        let bearer = tokens.verify(token, &head, now)?;
+        let key = (bearer.org, Arc::from(bearer.credential_id));
+        let holder = self.holders.get(&key).ok_or(Refusal::Unknown)?;
+        if holder.credential.version() != bearer.version {
+            return Err(Refusal::Unknown);
+        }
+        let mut caller = holder.caller();
+        let mut scopes = bearer.scopes;
+        scopes.retain(|scope| caller.may(*scope));
+        caller.scopes = scopes.into();
+        caller.user = bearer.user;
+        caller.username = bearer.username;
+        Ok(Found { caller, once: None })
+    }
+
+    /// Whoever has signed `token`, of the credentials of this kind.
+    pub(super) fn signed(
+        &self,
+        token: &str,
+        head: &Head,
+        kind: CredentialKind,
+        now: Timestamp,
+    ) -> Result<Found, Refusal> {
+        let kid = head.kid.as_deref().unwrap_or_default();
+        let named = self.signers.get(&(Arc::from(kid), kind));
+        let named = || named.into_iter().flatten();
+        let issuer = jwt::claimed_issuer(token);
+        let issues = |holder: &&Holder| {
+            let trust = holder.credential.trust();
+            trust.map(|trust| trust.issuer.as_str()) == issuer.as_deref()
+        };
+        if named().any(|holder| issues(&holder)) {
+            return found(token, head, named().filter(issues), now);
+        }
+        // An issuer that is mistyped in Setup is told as such, where the signature is right.
+        found(token, head, named().take(jwt::CERTIFICATES), now)
+    }
+}
+
+/// Whoever of `holders` has signed `token`.
+pub(super) fn found<'h>(
+    token: &str,
+    head: &Head,
+    holders: impl Iterator<Item = &'h Holder>,
+    now: Timestamp,
+) -> Result<Found, Refusal> {
+    let trusts = holders.filter_map(|holder| Some((holder.credential.trust()?, holder)));
+    let (holder, proved) = jwt::verify(token, head, trusts, now)?;
+    Ok(holder.found(proved))
+}
+
+impl Holder {
+    /// Whoever proves the credential, as far as it alone tells.
+    pub(super) fn caller(&self) -> Caller {
+        self.credential.caller(&self.org)
+    }
+
+    fn found(&self, proved: Proved) -> Found {
+        let mut caller = self.caller();
+        caller.user = proved.user;
+        caller.username = proved.username;
+        let once = proved
+            .once
+            .map(|(jti, until)| (Assertion::of(self.org.id, &self.credential.id, &jti), until));
+        Found { caller, once }
+    }
+}
+
+/// Whether two proofs are of one credential and one user.
+fn is_same(one: &Caller, other: &Caller) -> bool {
+    one.org.id == other.org.id && one.credential_id == other.credential_id && one.user == other.user
 }

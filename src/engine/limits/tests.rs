@@ -14,8 +14,8 @@ fn limits() -> Limits {
 
 fn caller(limits: Caps) -> Caller {
     let id = "00D5f000000XyZaEAK".parse().expect("an id");
-    Caller {
-        org: Arc::new(Org {
+    Caller::of_org(
+        Arc::new(Org {
             id: OrgId::new(id).expect("an org"),
             name: OrgName::parse("acme").expect("a name"),
             timezone: TimeZone::UTC,
@@ -27,11 +27,10 @@ fn caller(limits: Caps) -> Caller {
             privacy: None,
             batches: false,
         }),
-        credential_id: "flow".into(),
-        credential_kind: CredentialKind::ApiKey,
-        user: None,
-        scopes: Arc::new([Scope::Tasks]),
-    }
+        "flow".into(),
+        CredentialKind::ApiKey,
+        Arc::new([Scope::Tasks]),
+    )
 }
 
 fn in_flight(count: u32) -> Caps {

@@ -12,7 +12,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::Instant;
 
-use crate::http::bodies::{Bodies, Filling, NoRoom};
+use crate::http::bodies::{Bodies, NoRoom};
 use crate::http::call::Call;
 use crate::http::problem::{Code, Problem};
 use crate::http::settings::Settings;
@@ -70,12 +70,22 @@ async fn json_body(
         let why = "a body was asked for before its caller was known";
         return Err(Problem::new(Code::Internal, why));
     };
-    let filling = bodies.begin(caller.org.id);
+    let mut filling = bodies.begin(caller.org.id);
     is_json(request.headers())?;
     if asks_to_send_too_much(request.headers(), most) {
         return Err(too_large(most));
     }
-    let body = read(request.into_body(), most, time, filling).await?;
+    read(request.into_body(), most, time, |chunk| {
+        filling.push(chunk).map_err(|NoRoom| {
+            Problem::retryable(
+                Code::Overloaded,
+                "the bodies of the org's calls, or of all calls, take up the room that there is for them",
+                Duration::from_secs(1),
+            )
+        })
+    })
+    .await?;
+    let body = filling.whole();
     if std::str::from_utf8(&body).is_err() {
         return Err(Problem::new(
             Code::InvalidRequest,
@@ -83,6 +93,44 @@ async fn json_body(
         ));
     }
     Ok(body)
+}
+
+/// The form of an OAuth request, `application/x-www-form-urlencoded`. Its caller is not known yet, so it is small.
+pub struct FormBody(pub Vec<u8>);
+
+/// Bytes of such a form: two JWTs of the longest, and room.
+const FORM_BYTES: usize = 32_768;
+
+impl<S> FromRequest<S> for FormBody
+where
+    S: Send + Sync,
+    Arc<Settings>: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let media_type = request.headers().get(CONTENT_TYPE);
+        let media_type = media_type.and_then(|value| value.to_str().ok());
+        let media_type = media_type.and_then(|text| text.split(';').next());
+        let is_form = media_type.is_some_and(|text| {
+            text.trim()
+                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        });
+        if !is_form {
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                "the body must be a form; set Content-Type: application/x-www-form-urlencoded",
+            ));
+        }
+        let time = Arc::<Settings>::from_ref(state).body_time;
+        let mut form = Vec::new();
+        read(request.into_body(), FORM_BYTES, time, |chunk| {
+            form.extend_from_slice(chunk);
+            Ok(())
+        })
+        .await?;
+        Ok(Self(form))
+    }
 }
 
 /// A body without a `Content-Type` is taken for JSON; one that names something else is refused.
@@ -126,13 +174,13 @@ fn too_large(most: usize) -> Problem {
     )
 }
 
-/// Reads a body to its end, within its size, its time and the room that there is.
+/// Reads a body to its end, within its size and its time, and hands each piece to `keep`.
 async fn read(
     body: Body,
     most: usize,
     time: Duration,
-    mut filling: Filling,
-) -> Result<Bytes, Problem> {
+    mut keep: impl FnMut(&Bytes) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let mut body = Limited::new(body, most);
     let end = Instant::now() + time;
     loop {
@@ -146,7 +194,7 @@ async fn read(
             )
         })?;
         let Some(frame) = frame else {
-            return Ok(filling.whole());
+            return Ok(());
         };
         let frame = frame.map_err(|error| {
             if is_too_large(&*error) {
@@ -158,13 +206,7 @@ async fn read(
             )
         })?;
         if let Ok(chunk) = frame.into_data() {
-            filling.push(&chunk).map_err(|NoRoom| {
-                Problem::retryable(
-                    Code::Overloaded,
-                    "the bodies of the org's calls, or of all calls, take up the room that there is for them",
-                    Duration::from_secs(1),
-                )
-            })?;
+            keep(&chunk)?;
         }
     }
 }

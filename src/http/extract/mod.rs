@@ -1,35 +1,28 @@
 //! What handlers are given, each refusing with a [`Problem`]: who calls, by when, with which body.
 
 mod body;
+mod credentials;
 
-pub use body::{JsonBody, MessagesBody};
+pub use body::{FormBody, JsonBody, MessagesBody};
+pub use credentials::{ForMessages, ForTasks, basic, refused};
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{FromRef, FromRequestParts};
-use base64::Engine as _;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, PRAGMA};
+use axum::extract::FromRequestParts;
+use http::header::{CACHE_CONTROL, PRAGMA};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 use utoipa::IntoParams;
 
 use super::call::Call;
 use super::problem::{Code, Problem};
-use crate::domain::{Caller, Deadline, IdempotencyKey, Scope};
-use crate::identity::{Directory, Presented};
+use crate::domain::{Deadline, IdempotencyKey};
 use crate::providers::Dialect;
 use crate::usecases::answer::Caching;
-
-/// A caller whose credential may use the tasks.
-pub struct ForTasks(pub Caller);
 
 /// A caller's deadline, from the patience that it stated or from the longest there is.
 #[derive(Debug, Clone, Copy)]
 pub struct Patient(pub Deadline);
-
-/// A caller whose credential may use the Claude API.
-pub struct ForMessages(pub Caller);
 
 /// The deadline for the first byte of an answer in events, or for all of one that comes whole.
 #[derive(Debug, Clone, Copy)]
@@ -102,103 +95,6 @@ where
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         call(parts).cloned()
     }
-}
-
-impl<S> FromRequestParts<S> for Caller
-where
-    S: Send + Sync,
-    Arc<Directory>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = recognise(&parts.headers, &Arc::<Directory>::from_ref(state))?;
-        call(parts)?.is_by(&caller);
-        Ok(caller)
-    }
-}
-
-impl<S> FromRequestParts<S> for ForTasks
-where
-    S: Send + Sync,
-    Arc<Directory>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        if caller.may(Scope::Tasks) {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::lacks(Scope::Tasks))
-        }
-    }
-}
-
-impl<S> FromRequestParts<S> for ForMessages
-where
-    S: Send + Sync,
-    Arc<Directory>: FromRef<S>,
-{
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let caller = Caller::from_request_parts(parts, state).await?;
-        if caller.may(Scope::Messages) {
-            Ok(Self(caller))
-        } else {
-            Err(Problem::lacks(Scope::Messages))
-        }
-    }
-}
-
-/// Collects every credential of a request, in each of the four spellings, and asks whose they are.
-fn recognise(headers: &HeaderMap, directory: &Directory) -> Result<Caller, Problem> {
-    let unreadable = || {
-        Problem::new(
-            Code::Unauthenticated,
-            "a credential header cannot be read; send Authorization: Bearer, X-API-Key, api-key or Basic",
-        )
-    };
-    let mut keys: Vec<String> = Vec::new();
-    let mut pairs: Vec<(String, String)> = Vec::new();
-    for value in headers.get_all(AUTHORIZATION) {
-        let value = value.to_str().map_err(|_| unreadable())?;
-        let (scheme, rest) = value.split_once(' ').ok_or_else(unreadable)?;
-        let rest = rest.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
-            keys.push(rest.to_owned());
-        } else if scheme.eq_ignore_ascii_case("basic") {
-            pairs.push(basic(rest).ok_or_else(unreadable)?);
-        } else {
-            return Err(unreadable());
-        }
-    }
-    for name in ["x-api-key", "api-key"] {
-        for value in headers.get_all(name) {
-            keys.push(value.to_str().map_err(|_| unreadable())?.trim().to_owned());
-        }
-    }
-    let proofs: Vec<Presented<'_>> = keys
-        .iter()
-        .map(|key| Presented::Key(key))
-        .chain(
-            pairs
-                .iter()
-                .map(|(id, key)| Presented::IdAndKey { id, key }),
-        )
-        .collect();
-    Ok(directory.recognise(&proofs)?)
-}
-
-/// `id:key` of a Basic credential (RFC 7617).
-fn basic(encoded: &str) -> Option<(String, String)> {
-    let decoded = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
-        .ok()?;
-    let text = String::from_utf8(decoded).ok()?;
-    let (id, key) = text.split_once(':')?;
-    Some((id.to_owned(), key.to_owned()))
 }
 
 impl<S> FromRequestParts<S> for Patient

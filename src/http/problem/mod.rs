@@ -6,9 +6,11 @@
 //! value, a secret or an upstream's words; the chain of sources goes to the log.
 
 mod about;
+mod oauth;
 mod openai;
 mod tongue;
 
+pub use oauth::WireTokenError;
 pub use openai::WireChatError;
 pub use tongue::{Tongue, WireClaudeError};
 
@@ -36,6 +38,7 @@ pub struct Problem {
     errors: Vec<Fault>,
     scope: Option<Scope>,
     said: Option<Box<(StatusCode, Said)>>,
+    oauth: Option<oauth::Told>,
 }
 
 /// What went wrong: for programs by `code` and `retryable`, for people by `title` and `detail` (RFC 9457).
@@ -186,6 +189,7 @@ impl Problem {
             errors: Vec::new(),
             scope: None,
             said: None,
+            oauth: None,
         }
     }
 
@@ -239,6 +243,27 @@ impl Problem {
         }
     }
 
+    /// Nobody was recognised; where the answer was slowed, `wait` tells how long others like it will be.
+    pub fn refusing(refusal: Refusal, wait: Option<Duration>) -> Self {
+        let code = match refusal {
+            Refusal::Expired => Code::TokenExpired,
+            Refusal::Crowded => {
+                let minute = Duration::from_mins(1);
+                return Self::retryable(Code::RateLimited, refusal.to_string(), minute);
+            }
+            Refusal::Missing
+            | Refusal::Unreadable
+            | Refusal::Unknown
+            | Refusal::Disagree
+            | Refusal::Unfit(_)
+            | Refusal::Replayed => Code::Unauthenticated,
+        };
+        Self {
+            retry_after: wait,
+            ..Self::new(code, refusal.to_string())
+        }
+    }
+
     /// Its document, for the call of this id.
     pub fn document(&self, request_id: &RequestId) -> WireProblem {
         WireProblem {
@@ -261,12 +286,6 @@ impl Problem {
                 })
                 .collect(),
         }
-    }
-}
-
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        Self::new(Code::Unauthenticated, refusal.to_string())
     }
 }
 
@@ -344,7 +363,7 @@ mod tests {
             response.headers()[WWW_AUTHENTICATE].clone()
         };
         assert_eq!(
-            header(Refusal::Unknown.into()),
+            header(Problem::refusing(Refusal::Unknown, None)),
             r#"Bearer error="invalid_token""#
         );
         assert_eq!(

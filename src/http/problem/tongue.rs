@@ -6,7 +6,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,6 +25,8 @@ pub enum Tongue {
     Claude,
     /// OpenAI's form, on `/chat/completions`.
     OpenAi,
+    /// That of RFC 6749, on `/oauth/…`.
+    OAuth,
 }
 
 /// An error in Claude's own form.
@@ -69,13 +71,17 @@ impl Problem {
                 let error = serde_json::to_vec(&self.as_openai());
                 (self.said_status(), error)
             }
+            Tongue::OAuth => {
+                let error = serde_json::to_vec(&self.as_oauth());
+                (self.code.status(), error)
+            }
         };
         let mut response = Response::new(Body::from(body.expect("a problem is plain data")));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         let media_type = match tongue {
             Tongue::Problem => "application/problem+json; charset=utf-8",
-            Tongue::PlainProblem | Tongue::Claude | Tongue::OpenAi => {
+            Tongue::PlainProblem | Tongue::Claude | Tongue::OpenAi | Tongue::OAuth => {
                 "application/json; charset=utf-8"
             }
         };
@@ -89,6 +95,10 @@ impl Problem {
         }
         if let Some(value) = self.challenge() {
             headers.insert(WWW_AUTHENTICATE, value);
+        }
+        if tongue == Tongue::OAuth {
+            // What the token endpoint says is for this once (RFC 6749, 5.1).
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         response
     }
@@ -163,10 +173,12 @@ impl Problem {
         }
     }
 
-    /// Whole seconds, rounded up, on every 429, 503 and 504 (RFC 9110, 10.2.3, knows no fractions).
+    /// Whole seconds, rounded up, on every 429, 503 and 504, and on a 401 that was slowed (RFC 9110, 10.2.3, knows no
+    /// fractions).
     fn retry_after_header(&self) -> Option<HeaderValue> {
         let status = self.code.status().as_u16();
-        matches!(status, 429 | 503 | 504).then(|| {
+        let is_slowed = status == 401 && self.retry_after.is_some();
+        (is_slowed || matches!(status, 429 | 503 | 504)).then(|| {
             let wait = self.retry_after.unwrap_or_default();
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             HeaderValue::from(seconds.max(1))
@@ -176,6 +188,10 @@ impl Problem {
     /// RFC 6750: what would let the caller in. Salesforce fetches a new token on a 401 and on nothing else.
     fn challenge(&self) -> Option<HeaderValue> {
         match (self.code.status().as_u16(), self.scope) {
+            // Whoever came by Basic is told that Basic is right (RFC 6749, 5.2).
+            (401, _) if self.is_of_basic() => Some(HeaderValue::from_static(
+                r#"Basic realm="belay", Bearer error="invalid_token""#,
+            )),
             (401, _) => Some(HeaderValue::from_static(r#"Bearer error="invalid_token""#)),
             (403, Some(scope)) => {
                 let text = format!(r#"Bearer error="insufficient_scope", scope="{scope}""#);

@@ -9,5 +9,6 @@ pub mod health;
 pub mod messages;
 pub mod preview;
 pub mod tasks;
+pub mod token;
 pub mod whoami;
 pub mod wire;

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::domain::{Caller, Scope};
+use crate::domain::{Caller, CredentialKind, Scope};
 use crate::engine::limits::Allowance;
 use crate::http::call::Call;
 use crate::http::limit_headers;
@@ -30,11 +30,30 @@ pub struct WhoAmI {
     credential_kind: &'static str,
     /// The user, where the credential proves one; an API key does not.
     user_id: Option<String>,
+    /// The user's name, where the credential proves that, too.
+    username: Option<String>,
+    /// By which protocol each part of this was proved.
+    proofs: Vec<WireProof>,
     /// What the credential may be used for.
     #[schema(example = json!(["tasks"]))]
     scopes: Vec<&'static str>,
     /// The limits that are set, and what is left of them.
     allowances: Vec<WireAllowance>,
+}
+
+/// One protocol, and what it proved.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Proof)]
+pub struct WireProof {
+    /// The protocol.
+    #[schema(example = "jwt")]
+    kind: &'static str,
+    /// The configured id of the credential.
+    #[schema(example = "acme_prod_2026")]
+    credential_id: String,
+    /// `org`, or `org and user`.
+    #[schema(example = "org and user")]
+    proves: &'static str,
 }
 
 /// A limit and what is left of it.
@@ -78,10 +97,30 @@ pub async fn whoami(
         credential_id: caller.credential_id.to_string(),
         credential_kind: caller.credential_kind.as_str(),
         user_id: caller.user.as_ref().map(|user| user.0.to_string()),
+        username: caller.username.as_deref().map(str::to_owned),
+        proofs: proofs(&caller),
         scopes: caller.scopes.iter().copied().map(Scope::as_str).collect(),
         allowances: left.iter().map(WireAllowance::from).collect(),
     };
     Ok(Json(answer).into_response())
+}
+
+/// The credential, and the client certificate beside it.
+fn proofs(caller: &Caller) -> Vec<WireProof> {
+    let credential = WireProof {
+        kind: caller.credential_kind.as_str(),
+        credential_id: caller.credential_id.to_string(),
+        proves: match caller.user {
+            Some(_) => "org and user",
+            None => "org",
+        },
+    };
+    let certificate = caller.certificate_id.as_ref().map(|id| WireProof {
+        kind: CredentialKind::Mtls.as_str(),
+        credential_id: id.to_string(),
+        proves: "org",
+    });
+    [credential].into_iter().chain(certificate).collect()
 }
 
 impl From<&Allowance> for WireAllowance {

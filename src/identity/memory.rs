@@ -1,0 +1,168 @@
+//! What must be remembered of proofs: which assertions were used, and who keeps failing.
+//!
+//! # Why
+//! Several replicas have to agree on both, so they stand behind a trait: [`InMemory`] serves one process, and a store that
+//! replicas share can take its place. Everything in it is hashed and bounded, since whoever fails chooses what is noted.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use jiff::Timestamp;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use crate::domain::{Clock, OrgId};
+
+/// What every replica must know of the proofs that another has seen.
+pub trait Memory: Send + Sync {
+    /// Notes that an assertion was used; it must be known again until `until`.
+    fn uses(&self, assertion: Assertion, until: Timestamp) -> BoxFuture<'_, Use>;
+
+    /// Notes a proof that failed, and tells how many of this suspect's have, and for how long they count.
+    fn failed(&self, suspect: Suspect) -> BoxFuture<'_, Tally>;
+}
+
+/// An assertion that counts once, by its org and the hash of its credential and `jti`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Assertion {
+    org: OrgId,
+    hash: [u8; 32],
+}
+
+/// Whether an assertion came for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It did.
+    First,
+    /// It came before.
+    Again,
+    /// There is no room to remember it, so it cannot be told.
+    NoRoom,
+}
+
+/// Who may be guessing: an address or the id of a key, hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Suspect([u8; 32]);
+
+/// How many proofs of a suspect have failed in the minute that began with the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// That many, the last one inside.
+    pub failures: u32,
+    /// Until they are forgotten.
+    pub forgotten_in: Duration,
+}
+
+/// The memory of one process.
+pub struct InMemory {
+    clock: Arc<dyn Clock>,
+    used: Mutex<HashMap<OrgId, HashMap<[u8; 32], Timestamp>>>,
+    failures: Cache<Suspect, Arc<Mutex<(Instant, u32)>>>,
+}
+
+/// Assertions of one org that are remembered at once: 600 calls a minute for eleven minutes, ten times over.
+const ASSERTIONS_OF_AN_ORG: usize = 66_000;
+/// Suspects that are remembered at once. Past that the ones who were quiet longest are forgotten.
+const SUSPECTS: u64 = 50_000;
+/// How long a failure counts.
+const MINUTE: Duration = Duration::from_mins(1);
+
+impl Assertion {
+    /// The assertion `jti` of a credential.
+    pub fn of(org: OrgId, credential_id: &str, jti: &str) -> Self {
+        Self {
+            org,
+            hash: hash(&[credential_id.as_bytes(), jti.as_bytes()]),
+        }
+    }
+}
+
+impl Suspect {
+    /// Whoever calls from `address`; of IPv6 the network that one customer is given, 64 bits.
+    pub fn at(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(v4) => Self(hash(&[b"address", &v4.octets()])),
+            IpAddr::V6(v6) => Self(hash(&[b"address", &v6.octets()[..8]])),
+        }
+    }
+
+    /// Whoever names the key `id`.
+    pub fn naming(id: &str) -> Self {
+        Self(hash(&[b"key", id.as_bytes()]))
+    }
+}
+
+impl InMemory {
+    /// An empty memory.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            used: Mutex::default(),
+            failures: Cache::builder()
+                .max_capacity(SUSPECTS)
+                .time_to_idle(2 * MINUTE)
+                .build(),
+        }
+    }
+
+    fn note_use(&self, assertion: Assertion, until: Timestamp) -> Use {
+        let now = self.clock.timestamp();
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_org = used.entry(assertion.org).or_default();
+        if of_org
+            .get(&assertion.hash)
+            .is_some_and(|until| *until > now)
+        {
+            return Use::Again;
+        }
+        if of_org.len() >= ASSERTIONS_OF_AN_ORG {
+            of_org.retain(|_, until| *until > now);
+            if of_org.len() >= ASSERTIONS_OF_AN_ORG {
+                return Use::NoRoom;
+            }
+        }
+        of_org.insert(assertion.hash, until);
+        Use::First
+    }
+
+    fn note_failure(&self, suspect: Suspect) -> Tally {
+        let now = self.clock.now();
+        let tally = self
+            .failures
+            .get_with(suspect, || Arc::new(Mutex::new((now, 0))));
+        let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, failures) = &mut *tally;
+        if now.saturating_duration_since(*since) >= MINUTE {
+            (*since, *failures) = (now, 0);
+        }
+        *failures = failures.saturating_add(1);
+        Tally {
+            failures: *failures,
+            forgotten_in: MINUTE.saturating_sub(now.saturating_duration_since(*since)),
+        }
+    }
+}
+
+impl Memory for InMemory {
+    fn uses(&self, assertion: Assertion, until: Timestamp) -> BoxFuture<'_, Use> {
+        std::future::ready(self.note_use(assertion, until)).boxed()
+    }
+
+    fn failed(&self, suspect: Suspect) -> BoxFuture<'_, Tally> {
+        std::future::ready(self.note_failure(suspect)).boxed()
+    }
+}
+
+/// One hash over all parts, each with its length, so that no two lists of parts are alike.
+fn hash(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
