@@ -226,7 +226,7 @@ impl App {
 
 impl Reloader {
     /// Puts the orgs, models, prices, tasks and signing keys of `settings` into force, all at once.
-    pub fn replace(&self, settings: Settings) {
+    pub fn replace(&self, settings: &Settings) {
         self.directory.replace(settings.roster());
         self.metrics.config_reload_failed.set(0);
     }

@@ -151,7 +151,7 @@ fn take(path: &Path, current: &mut Settings, reloader: &Reloader) -> Watched {
             if !waiting.is_empty() {
                 tracing::warn!(sections = ?waiting, "changed sections that take a restart");
             }
-            reloader.replace(settings.clone());
+            reloader.replace(&settings);
             *current = settings;
             tracing::info!("config reloaded");
         }

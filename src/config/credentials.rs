@@ -6,7 +6,6 @@ use super::environment::Secrets;
 use super::mistakes::did_you_mean;
 use super::reader::{Entry, Once, Section};
 use crate::domain::Scope;
-use crate::identity::certificate::Unusable;
 use crate::identity::{
     Certificate, Credential, Fingerprint, Jti, KeyHash, Proof, SigningKey, Tokens, Trust, grants,
     jwt,
@@ -326,7 +325,8 @@ fn connection(section: &mut Section<'_>, around: &Around<'_>, taken: &mut Taken)
         }
         (None, Some(entry)) => {
             let pem = around.secrets.reveal_pem(&entry, "a certificate")?;
-            let certificate = read(&entry, Certificate::read_pem(&pem))?;
+            let read = Certificate::read_pem(&pem);
+            let certificate = read.map_err(|why| entry.note(why.to_string())).ok()?;
             let fingerprint = certificate.fingerprint;
             (entry.key().to_owned(), fingerprint, Some(certificate))
         }
@@ -344,14 +344,10 @@ fn connection(section: &mut Section<'_>, around: &Around<'_>, taken: &mut Taken)
             format!("is the certificate at {first} already; one certificate is one org's"),
         );
     }
-    return Some(Proof::Certificate {
+    Some(Proof::Certificate {
         fingerprint,
         certificate,
-    });
-
-    fn read(entry: &Entry<'_>, read: Result<Certificate, Unusable>) -> Option<Certificate> {
-        read.map_err(|why| entry.note(why.to_string())).ok()
-    }
+    })
 }
 
 /// The certificates whose keys JWTs are signed with.
@@ -364,7 +360,7 @@ fn certificates(entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Vec<Certifica
             continue;
         };
         let read = Certificate::read_pem(&pem);
-        match read.and_then(|one| one.jwt_key().map(|_| ()).map(|()| one.clone())) {
+        match read.and_then(|one| one.jwt_key().map(|_| one.clone())) {
             Ok(certificate) => found.push(certificate),
             Err(why) => entry.note(why.to_string()),
         }

@@ -239,6 +239,9 @@ impl Line {
         self.door
             .metrics
             .answered(org, call.task(), outcome, total, upstream);
+        if let Some(reason) = call.refused() {
+            self.door.metrics.refused(reason);
+        }
         let user = call
             .caller()
             .and_then(|caller| caller.user.as_ref())

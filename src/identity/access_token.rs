@@ -243,3 +243,137 @@ pub fn written(scopes: &[Scope]) -> String {
     let names: Vec<&str> = scopes.iter().copied().map(Scope::as_str).collect();
     names.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+    use crate::domain::{CredentialKind, Limits, Org, OrgName};
+    use crate::identity::scripted::{ACME, private_key, signing_key};
+
+    const ED: [&str; 2] = ["-algorithm", "ed25519"];
+    const EC: [&str; 4] = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+    const ISSUER: &str = "https://belay.example";
+
+    static KEYS: LazyLock<[SigningKey; 3]> =
+        LazyLock::new(|| [signing_key(&ED), signing_key(&EC), signing_key(&ED)]);
+
+    fn tokens(keys: &[usize], issuer: &str) -> Tokens {
+        let keys = keys.iter().map(|nth| KEYS[*nth].clone()).collect();
+        Tokens::new(keys, issuer).expect("keys")
+    }
+
+    fn caller() -> Caller {
+        let id = "00D5f000000XyZaEAK".parse().expect("an id");
+        let org = Org {
+            id: OrgId::new(id).expect("an org"),
+            name: OrgName::parse("acme").expect("a name"),
+            timezone: jiff::tz::TimeZone::UTC,
+            limits: Limits::default(),
+            per_user: Limits::default(),
+            models: std::collections::BTreeMap::new(),
+            tasks: Arc::default(),
+            messages_cache_ttl: std::time::Duration::ZERO,
+            privacy: None,
+            batches: false,
+        };
+        let scopes = [Scope::Tasks, Scope::McpRead];
+        let mut caller = Caller::of_org(
+            Arc::new(org),
+            "client".into(),
+            CredentialKind::OauthClient,
+            scopes.into(),
+        );
+        caller.user = Some(UserId("0055f000001AbCdQAK".into()));
+        caller
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("a time")
+    }
+
+    fn signed(by: &Tokens) -> String {
+        by.sign(&caller(), "v1", 7, at(0)).expect("a token")
+    }
+
+    fn verified(by: &Tokens, token: &str, now: Timestamp) -> Result<Bearer, Refusal> {
+        by.verify(token, &Head::read(token)?, now)
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_given_for_by_either_kind_of_key() {
+        for key in [0, 1] {
+            let tokens = tokens(&[key], ISSUER);
+            let bearer = verified(&tokens, &signed(&tokens), at(1)).expect("a bearer");
+            assert_eq!(bearer.org, caller().org.id);
+            assert_eq!(bearer.credential_id, "client");
+            assert_eq!(bearer.version, "v1");
+            assert_eq!(bearer.scopes, [Scope::Tasks, Scope::McpRead]);
+            assert_eq!(bearer.user, caller().user);
+        }
+    }
+
+    #[test]
+    fn a_token_counts_for_fifteen_minutes() {
+        let tokens = tokens(&[0], ISSUER);
+        let token = signed(&tokens);
+        assert!(verified(&tokens, &token, at(899)).is_ok());
+        assert_eq!(verified(&tokens, &token, at(900)), Err(Refusal::Expired));
+        // Another replica's clock may be behind, and by no more than a minute.
+        assert!(verified(&tokens, &token, at(-60)).is_ok());
+        assert!(verified(&tokens, &token, at(-61)).is_err());
+    }
+
+    #[test]
+    fn the_first_key_signs_and_all_verify() {
+        let (old, both, new) = (
+            tokens(&[0], ISSUER),
+            tokens(&[1, 0], ISSUER),
+            tokens(&[1], ISSUER),
+        );
+        assert!(verified(&both, &signed(&old), at(1)).is_ok());
+        assert!(verified(&new, &signed(&both), at(1)).is_ok());
+        assert_eq!(verified(&new, &signed(&old), at(1)), Err(Refusal::Unknown));
+        assert_eq!(
+            verified(&tokens(&[2], ISSUER), &signed(&old), at(1)),
+            Err(Refusal::Unknown)
+        );
+    }
+
+    #[test]
+    fn a_token_is_for_the_gateway_that_gave_it() {
+        let token = signed(&tokens(&[0], "https://other.example"));
+        let outcome = verified(&tokens(&[0], ISSUER), &token, at(1));
+        assert!(matches!(outcome, Err(Refusal::Unfit(_))));
+        // A slash at the end of an address makes no other gateway of it.
+        let token = signed(&tokens(&[0], "https://belay.example/"));
+        assert!(verified(&tokens(&[0], ISSUER), &token, at(1)).is_ok());
+    }
+
+    #[test]
+    fn a_key_is_ed25519_or_p_256_and_never_prints() {
+        assert!(SigningKey::read_pem(&ACME.key).is_err());
+        assert!(SigningKey::read_pem(&ACME.certificate).is_err());
+        assert!(SigningKey::read_pem("").is_err());
+        let p_384 = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"];
+        assert!(SigningKey::read_pem(&private_key(&p_384)).is_err());
+        let pem = private_key(&ED);
+        let key = SigningKey::read_pem(&pem).expect("a key");
+        let secret = pem.lines().nth(1).expect("the key itself");
+        assert!(!format!("{key:?}").contains(&secret[..20]));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_is_its_public_half_under_its_name() {
+        let shown = serde_json::to_value(tokens(&[0, 1], ISSUER).public_keys()).expect("JSON");
+        let keys = shown["keys"].as_array().expect("a list");
+        for (key, (kind, algorithm)) in keys.iter().zip([("OKP", "EdDSA"), ("EC", "ES256")]) {
+            assert_eq!(key["kty"], kind);
+            assert_eq!(key["alg"], algorithm);
+            assert_eq!(key["use"], "sig");
+            assert!(key.get("d").is_none(), "{key}");
+        }
+        assert_eq!(keys[0]["kid"], KEYS[0].kid());
+    }
+}

@@ -358,13 +358,13 @@ impl Known {
         kind: CredentialKind,
         now: Timestamp,
     ) -> Result<Found, Refusal> {
-        let kid = head.kid.as_deref().unwrap_or_default();
-        let named = self.signers.get(&(Arc::from(kid), kind));
+        let name = Arc::from(head.kid.as_deref().unwrap_or_default());
+        let named = self.signers.get(&(name, kind));
         let named = || named.into_iter().flatten();
-        let issuer = jwt::claimed_issuer(token);
+        let claimed = jwt::claimed_issuer(token);
         let issues = |holder: &&Holder| {
             let trust = holder.credential.trust();
-            trust.map(|trust| trust.issuer.as_str()) == issuer.as_deref()
+            trust.map(|trust| trust.issuer.as_str()) == claimed.as_deref()
         };
         if named().any(|holder| issues(&holder)) {
             return found(token, head, named().filter(issues), now);

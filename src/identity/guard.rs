@@ -56,3 +56,62 @@ impl Guard {
         Some(wait)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::domain::SystemClock;
+    use crate::identity::InMemory;
+
+    fn guard() -> Guard {
+        let memory = InMemory::new(Arc::new(SystemClock));
+        Guard::new(Arc::new(memory), Duration::from_secs(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_eleventh_failure_of_a_minute_waits_and_is_told_for_how_long() {
+        let guard = guard();
+        let address = Some([192, 0, 2, 1].into());
+        let begin = Instant::now();
+        for _ in 0..FREE {
+            assert_eq!(guard.failed(address, None).await, None);
+        }
+        assert_eq!(begin.elapsed(), Duration::ZERO);
+        let wait = guard.failed(address, None).await;
+        assert_eq!(wait, Some(Duration::from_mins(1)));
+        assert_eq!(begin.elapsed(), Duration::from_secs(1));
+        let elsewhere = Some([192, 0, 2, 2].into());
+        assert_eq!(guard.failed(elsewhere, None).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_guessed_at_from_many_addresses_is_slowed_as_well() {
+        let guard = guard();
+        let from = |nth: u32| Some(IpAddr::from(nth.to_be_bytes()));
+        for nth in 0..FREE {
+            assert_eq!(guard.failed(from(nth), Some("flow")).await, None);
+        }
+        assert!(guard.failed(from(FREE), Some("flow")).await.is_some());
+        assert_eq!(guard.failed(from(FREE + 1), Some("other")).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_so_many_answers_wait_at_once() {
+        let guard = guard();
+        let address = Some([192, 0, 2, 1].into());
+        for _ in 0..FREE {
+            guard.failed(address, None).await;
+        }
+        let begin = Instant::now();
+        let many = (0..10 * WAITING).map(|_| async {
+            guard.failed(address, None).await;
+            begin.elapsed()
+        });
+        let took = join_all(many).await;
+        let waited = took.iter().filter(|took| !took.is_zero()).count();
+        assert_eq!(waited, WAITING);
+    }
+}

@@ -321,3 +321,272 @@ fn user_id(text: &str) -> UserId {
         Err(_) => UserId(text.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::identity::scripted::{ACME, ELLIPTIC, GLOBEX, Made};
+
+    const NOW: i64 = 1_800_000_000;
+
+    /// Ours, whatever today is: what is under test is the token, not the certificate's days.
+    fn trust(made: &Made) -> Trust {
+        let mut certificate = made.read();
+        certificate.not_before = Timestamp::from_second(NOW - 1_000).expect("a time");
+        certificate.not_after = Timestamp::from_second(NOW + 1_000).expect("a time");
+        Trust {
+            certificates: vec![certificate],
+            issuer: "acme".to_owned(),
+            subject: None,
+            audiences: vec!["https://belay.example".to_owned()],
+            user_claim: None,
+            username_claim: None,
+            jti: Jti::Ignored,
+        }
+    }
+
+    fn claims() -> Value {
+        json!({"iss": "acme", "sub": "0055f000001AbCd", "aud": "https://belay.example",
+            "iat": NOW, "nbf": NOW, "exp": NOW + 120})
+    }
+
+    fn header(algorithm: &str) -> Value {
+        json!({"alg": algorithm, "typ": "JWT", "kid": "acme_org"})
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::from_second(NOW).expect("a time")
+    }
+
+    fn proves(trust: &Trust, token: &str, now: Timestamp) -> Result<Proved, Refusal> {
+        let head = Head::read(token)?;
+        verify(token, &head, [(trust, ())].into_iter(), now).map(|((), proved)| proved)
+    }
+
+    /// What `claims` prove, by themselves: the signature is another test's.
+    fn proves_with(change: impl FnOnce(&mut Value), trust: &Trust) -> Result<Proved, Refusal> {
+        let mut claims = claims();
+        change(&mut claims);
+        let claims = claims.as_object().expect("an object");
+        trust.check(claims, &trust.certificates[0], now())
+    }
+
+    #[test]
+    fn what_openssl_signs_with_the_orgs_key_proves_the_org() {
+        for algorithm in ["RS256", "RS512"] {
+            let token = ACME.sign(&header(algorithm), &claims());
+            assert!(proves(&trust(&ACME), &token, now()).is_ok(), "{algorithm}");
+            assert_eq!(
+                proves(&trust(&GLOBEX), &token, now()),
+                Err(Refusal::Unknown)
+            );
+        }
+    }
+
+    #[test]
+    fn no_other_algorithm_counts_whatever_key_there_is() {
+        let signed = ACME.sign(&header("RS256"), &claims());
+        let (_, rest) = signed.split_once('.').expect("three parts");
+        for algorithm in ["none", "HS256", "HS512", "RS384", "PS256", "ES256", "EdDSA"] {
+            use base64::Engine as _;
+            let header = header(algorithm).to_string();
+            let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(header);
+            let token = format!("{header}.{rest}");
+            assert_eq!(
+                proves(&trust(&ACME), &token, now()),
+                Err(Refusal::Unknown),
+                "{algorithm}"
+            );
+        }
+        let mixed = trust(&ELLIPTIC);
+        assert_eq!(proves(&mixed, &signed, now()), Err(Refusal::Unknown));
+    }
+
+    #[test]
+    fn a_header_that_brings_a_key_or_a_rule_along_is_refused_though_its_signature_is_right() {
+        for (name, value) in [
+            ("jku", json!("https://evil.example/keys")),
+            ("x5u", json!("https://evil.example/crt")),
+            ("crit", json!(["exp"])),
+            ("jwk", json!({"kty": "oct", "k": "AA"})),
+            ("zip", json!("DEF")),
+        ] {
+            let mut header = header("RS256");
+            header[name] = value;
+            let token = ACME.sign(&header, &claims());
+            assert_eq!(
+                proves(&trust(&ACME), &token, now()),
+                Err(Refusal::Unknown),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_counts_from_a_minute_before_its_nbf_to_a_minute_after_its_exp() {
+        let token = ACME.sign(&header("RS256"), &claims());
+        let trust = trust(&ACME);
+        let at = |seconds: i64| {
+            let moment = Timestamp::from_second(NOW + seconds).expect("a time");
+            proves(&trust, &token, moment).map(|_| ())
+        };
+        assert!(matches!(at(-61), Err(Refusal::Unfit(_))));
+        assert_eq!(at(-60), Ok(()));
+        assert_eq!(at(179), Ok(()));
+        assert_eq!(at(180), Err(Refusal::Expired));
+    }
+
+    #[test]
+    fn a_token_lives_for_ten_minutes_at_most_however_it_counts_them() {
+        let trust = trust(&ACME);
+        let lives = |issued: Option<i64>, begins: Option<i64>, expires: i64| {
+            let outcome = proves_with(
+                |claims| {
+                    *claims = json!({"iss": "acme", "aud": "https://belay.example", "exp": NOW + expires});
+                    for (name, at) in [("iat", issued), ("nbf", begins)] {
+                        if let Some(at) = at {
+                            claims[name] = json!(NOW + at);
+                        }
+                    }
+                },
+                &trust,
+            );
+            outcome.map(|_| ())
+        };
+        assert_eq!(lives(Some(0), None, 600), Ok(()));
+        assert!(lives(Some(0), None, 601).is_err());
+        assert!(lives(None, Some(0), 601).is_err());
+        assert_eq!(lives(None, None, 600), Ok(()));
+        assert!(lives(None, None, 601).is_err());
+        assert!(lives(Some(61), None, 200).is_err());
+        assert_eq!(lives(Some(60), None, 660), Ok(()));
+        // An `iat` of long ago does not make a long life short.
+        assert!(lives(Some(-3_000), None, 300).is_err());
+    }
+
+    #[test]
+    fn each_claim_has_its_form_or_the_token_proves_nothing() {
+        let trust = trust(&ACME);
+        for (name, wrong) in [
+            ("iss", json!("globex")),
+            ("iss", json!(["acme"])),
+            ("aud", json!("https://other.example")),
+            ("aud", json!(["https://other.example"])),
+            ("aud", json!({"is": "https://belay.example"})),
+            ("exp", json!("1800000120")),
+            ("exp", json!(true)),
+            ("exp", json!(1e300)),
+            ("exp", json!(i64::MIN)),
+            ("nbf", json!("soon")),
+            ("iat", json!(null)),
+        ] {
+            let outcome = proves_with(|claims| claims[name] = wrong.clone(), &trust);
+            assert!(outcome.is_err(), "{name} {wrong}");
+        }
+        for name in ["iss", "aud", "exp"] {
+            let without = |claims: &mut Value| {
+                claims.as_object_mut().expect("an object").remove(name);
+            };
+            assert!(proves_with(without, &trust).is_err(), "{name}");
+        }
+        let several = json!(["https://other.example", "https://belay.example"]);
+        assert!(proves_with(|claims| claims["aud"] = several, &trust).is_ok());
+        let fraction = json!(1_800_000_120.75);
+        assert!(proves_with(|claims| claims["exp"] = fraction, &trust).is_ok());
+    }
+
+    #[test]
+    fn a_user_is_named_by_the_configured_claims_and_by_no_others() {
+        let mut trust = trust(&ACME);
+        assert_eq!(proves_with(|_| {}, &trust).expect("good").user, None);
+        trust.user_claim = Some("sub".to_owned());
+        trust.username_claim = Some("name".to_owned());
+        let proved = proves_with(|claims| claims["name"] = json!("rep@acme.example"), &trust);
+        let proved = proved.expect("good");
+        let id = proved.user.expect("a user");
+        assert_eq!(id.0.len(), 18, "{id:?}");
+        assert_eq!(proved.username.as_deref(), Some("rep@acme.example"));
+        for wrong in [
+            json!(null),
+            json!(""),
+            json!(7),
+            json!("a\nb"),
+            json!("x".repeat(256)),
+        ] {
+            let outcome = proves_with(|claims| claims["name"] = wrong.clone(), &trust);
+            assert!(outcome.is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_jti_counts_as_the_kind_of_its_credential_has_it() {
+        let with = |jti: Jti, value: Option<Value>| {
+            let trust = Trust {
+                jti,
+                ..trust(&ACME)
+            };
+            let change = |claims: &mut Value| {
+                if let Some(value) = value {
+                    claims["jti"] = value;
+                }
+            };
+            proves_with(change, &trust).map(|proved| proved.once.map(|(jti, _)| jti))
+        };
+        let one = Some(json!("a1"));
+        assert_eq!(with(Jti::Ignored, one.clone()), Ok(None));
+        assert_eq!(with(Jti::OnceIfThere, one.clone()), Ok(Some("a1".into())));
+        assert_eq!(with(Jti::Once, one), Ok(Some("a1".into())));
+        assert_eq!(with(Jti::OnceIfThere, None), Ok(None));
+        assert!(with(Jti::Once, None).is_err());
+        assert!(with(Jti::OnceIfThere, Some(json!(5))).is_err());
+    }
+
+    #[test]
+    fn a_certificate_that_does_not_count_proves_nothing() {
+        let mut trust = trust(&ACME);
+        trust.certificates[0].not_after = Timestamp::from_second(NOW - 1).expect("a time");
+        assert!(matches!(
+            proves_with(|_| {}, &trust),
+            Err(Refusal::Unfit(_))
+        ));
+        trust.certificates[0].not_before = Timestamp::from_second(NOW + 1).expect("a time");
+        assert!(matches!(
+            proves_with(|_| {}, &trust),
+            Err(Refusal::Unfit(_))
+        ));
+    }
+
+    #[test]
+    fn of_two_certificates_either_may_have_signed() {
+        let mut both = trust(&ACME);
+        both.certificates.extend(trust(&GLOBEX).certificates);
+        for made in [&*ACME, &*GLOBEX] {
+            let token = made.sign(&header("RS256"), &claims());
+            assert!(proves(&both, &token, now()).is_ok());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_change_of_a_token_leaves_it_proving_anything(at in 0_usize..1_200, to in any::<u8>()) {
+            static TOKEN: LazyLock<String> =
+                LazyLock::new(|| ACME.sign(&header("RS256"), &claims()));
+            static TRUST: LazyLock<Trust> = LazyLock::new(|| trust(&ACME));
+            let mut token = TOKEN.clone().into_bytes();
+            let at = at % token.len();
+            prop_assume!(token[at] != to);
+            token[at] = to;
+            let token = String::from_utf8_lossy(&token);
+            prop_assert!(proves(&TRUST, &token, now()).is_err());
+        }
+
+        #[test]
+        fn whatever_comes_as_a_token_is_refused_and_not_died_of(text in "(ey)?[ -~]{0,40}\\.[A-Za-z0-9_=-]{0,60}\\.[ -~]{0,60}") {
+            prop_assert!(proves(&trust(&ACME), &text, now()).is_err());
+            let _ = claimed_issuer(&text);
+        }
+    }
+}

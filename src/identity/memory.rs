@@ -166,3 +166,87 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
     }
     hash.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::SystemClock;
+
+    fn org() -> OrgId {
+        OrgId::new("00D5f000000XyZaEAK".parse().expect("an id")).expect("an org")
+    }
+
+    fn other() -> OrgId {
+        OrgId::new("00D5f000000GbxQ".parse().expect("an id")).expect("an org")
+    }
+
+    fn memory() -> InMemory {
+        InMemory::new(Arc::new(SystemClock))
+    }
+
+    fn later() -> Timestamp {
+        SystemClock.timestamp() + MINUTE
+    }
+
+    #[tokio::test]
+    async fn an_assertion_is_known_again_by_its_org_credential_and_jti() {
+        let memory = memory();
+        let uses = async |org, id, jti| memory.uses(Assertion::of(org, id, jti), later()).await;
+        assert_eq!(uses(org(), "a", "1").await, Use::First);
+        assert_eq!(uses(org(), "a", "1").await, Use::Again);
+        assert_eq!(uses(org(), "a", "2").await, Use::First);
+        assert_eq!(uses(org(), "b", "1").await, Use::First);
+        assert_eq!(uses(other(), "a", "1").await, Use::First);
+        // No two lists of parts are alike.
+        assert_eq!(uses(org(), "a1", "").await, Use::First);
+    }
+
+    #[tokio::test]
+    async fn an_org_that_fills_its_room_takes_none_of_another_and_nothing_is_forgotten() {
+        let memory = memory();
+        let uses = async |org, jti: usize| {
+            let assertion = Assertion::of(org, "a", &jti.to_string());
+            memory.uses(assertion, later()).await
+        };
+        for jti in 0..ASSERTIONS_OF_AN_ORG {
+            assert_eq!(uses(org(), jti).await, Use::First);
+        }
+        assert_eq!(uses(org(), usize::MAX).await, Use::NoRoom);
+        assert_eq!(uses(org(), 0).await, Use::Again);
+        assert_eq!(uses(other(), 0).await, Use::First);
+    }
+
+    #[tokio::test]
+    async fn what_has_expired_makes_room() {
+        let memory = memory();
+        let past = SystemClock.timestamp() - MINUTE;
+        for jti in 0..ASSERTIONS_OF_AN_ORG {
+            let assertion = Assertion::of(org(), "a", &jti.to_string());
+            assert_eq!(memory.uses(assertion, past).await, Use::First);
+        }
+        let assertion = Assertion::of(org(), "a", "one more");
+        assert_eq!(memory.uses(assertion, later()).await, Use::First);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_count_for_a_minute_from_the_first() {
+        let memory = memory();
+        let suspect = Suspect::at([192, 0, 2, 1].into());
+        let failures = async || memory.failed(suspect).await;
+        assert_eq!(failures().await.failures, 1);
+        tokio::time::advance(Duration::from_secs(40)).await;
+        let second = failures().await;
+        assert_eq!((second.failures, second.forgotten_in.as_secs()), (2, 20));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        assert_eq!(failures().await.failures, 1);
+    }
+
+    #[tokio::test]
+    async fn the_addresses_of_one_ipv6_network_are_one_suspect() {
+        let at = |text: &str| Suspect::at(text.parse().expect("an address"));
+        assert_eq!(at("2001:db8::1"), at("2001:db8::ffff:2"));
+        assert_ne!(at("2001:db8::1"), at("2001:db8:0:1::1"));
+        assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));
+        assert_ne!(at("192.0.2.1"), at("192.0.2.2"));
+    }
+}

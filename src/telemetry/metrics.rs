@@ -33,6 +33,8 @@ pub struct Metrics {
     limited: Family<LimitLabels, Counter>,
     /// Batches, by org and what became of them.
     batches: Family<BatchLabels, Counter>,
+    /// Calls whose caller was not recognised, by reason.
+    refused: Family<RefusedLabel, Counter>,
     /// Further attempts at the same target.
     retries: Counter,
     /// 1 while a model of the provider is not asked because it keeps failing.
@@ -96,6 +98,7 @@ labels!(CacheLabel { result });
 labels!(LimitLabels { org, limit });
 labels!(ProviderLabel { provider });
 labels!(BatchLabels { org, fate });
+labels!(RefusedLabel { reason });
 
 /// From a cache hit to the longest that Apex waits.
 const REQUEST_BUCKETS: [f64; 15] = [
@@ -129,6 +132,7 @@ impl Metrics {
             cache: Family::default(),
             limited: Family::default(),
             batches: Family::default(),
+            refused: Family::default(),
             retries: Counter::default(),
             breaker_open: Family::default(),
             reserved_tokens: Gauge::default(),
@@ -179,6 +183,11 @@ impl Metrics {
             "limited",
             "Calls that a limit turned away",
             self.limited.clone(),
+        );
+        r.register(
+            "refused",
+            "Calls whose caller was not recognised",
+            self.refused.clone(),
         );
         r.register(
             "batches",
@@ -239,6 +248,14 @@ impl Metrics {
         self.request_seconds.observe(total.as_secs_f64());
         self.overhead_seconds
             .observe(total.saturating_sub(upstream).as_secs_f64());
+    }
+
+    /// Nobody was recognised, for this reason.
+    pub fn refused(&self, reason: &'static str) {
+        let labels = RefusedLabel {
+            reason: reason.to_owned(),
+        };
+        self.refused.get_or_create(&labels).inc();
     }
 
     /// A provider answered or failed. `outcome` is `ok` or the word for the fault.

@@ -50,6 +50,8 @@ async fn whoami_tells_what_the_call_proved_and_what_is_left() {
         "credential_id": "flow",
         "credential_kind": "api_key",
         "user_id": null,
+        "username": null,
+        "proofs": [{"kind": "api_key", "credential_id": "flow", "proves": "org"}],
         "scopes": ["tasks"],
         "allowances": [
             allowance("requests_per_minute", 600.0, 599.0, 100),

@@ -40,25 +40,22 @@ where
         let call = call(parts)?.clone();
         let headers = Headers::read(&parts.headers);
         let shown = parts.extensions.get::<Arc<Shown>>().cloned();
-        let (recognised, named) = match &headers {
+        let (refusal, named) = match &headers {
+            Err(refusal) => (*refusal, None),
             Ok(headers) => {
                 let proofs = headers.proofs(shown.as_deref());
                 let directory = Arc::<Directory>::from_ref(state);
-                let recognised = directory.recognise(&proofs, call.now).await;
-                (recognised, proofs.iter().find_map(Presented::names))
+                match directory.recognise(&proofs, call.now).await {
+                    Ok(caller) => {
+                        call.is_by(&caller);
+                        return Ok(caller);
+                    }
+                    Err(refusal) => (refusal, proofs.iter().find_map(Presented::names)),
+                }
             }
-            Err(refusal) => (Err(*refusal), None),
         };
-        match recognised {
-            Ok(caller) => {
-                call.is_by(&caller);
-                Ok(caller)
-            }
-            Err(refusal) => {
-                let guard = Arc::<Guard>::from_ref(state);
-                Err(refused(&call, &guard, refusal, named.as_deref()).await)
-            }
-        }
+        let guard = Arc::<Guard>::from_ref(state);
+        Err(refused(&call, &guard, refusal, named.as_deref()).await)
     }
 }
 

@@ -20,7 +20,7 @@ use utoipa::OpenApi;
 
 use super::problem::{Code, WireChatError, WireClaudeError, WireProblem};
 use super::routes::preview::TaskPreview;
-use crate::domain::TaskName;
+use crate::domain::{Scope, TaskName};
 use crate::tasks::{self, AccountResearchOptions, CallNotesOptions, EmailDraftOptions};
 
 /// The two documents, as they are served and committed.
@@ -110,13 +110,20 @@ pub fn document(api: utoipa::openapi::OpenApi) -> Value {
     whole.merge(api);
     let mut document = serde_json::to_value(whole).expect("a document is plain data");
     document["components"]["securitySchemes"] = json!({
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key"},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, an access token of /oauth/token, or a JWT that the org signed"},
         "basic": {"type": "http", "scheme": "basic", "description": "The credential's id and its API key"},
         "x_api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         "api_key": {"type": "apiKey", "in": "header", "name": "api-key"},
+        "oauth": {
+            "type": "oauth2",
+            "description": "Client credentials; the JWT bearer flow asks the same endpoint",
+            "flows": {"clientCredentials": {"tokenUrl": "/oauth/token", "scopes": scopes()}},
+        },
+        "client_certificate": {"type": "mutualTLS", "description": "The certificate of the connection"},
     });
-    document["security"] =
-        json!([{"bearer": []}, {"basic": []}, {"x_api_key": []}, {"api_key": []}]);
+    document["security"] = json!([
+        {"bearer": []}, {"basic": []}, {"x_api_key": []}, {"api_key": []}, {"oauth": []}, {"client_certificate": []}
+    ]);
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, item) in paths {
             for operation in item.as_object_mut().into_iter().flat_map(Map::values_mut) {
@@ -138,6 +145,21 @@ pub fn document(api: utoipa::openapi::OpenApi) -> Value {
     let mut document = named_by_task(&document);
     unwrap_texts(&mut document);
     document
+}
+
+/// Every scope and what it opens.
+fn scopes() -> Value {
+    let scopes = Scope::ALL.map(|scope| {
+        let opens = match scope {
+            Scope::Tasks => "the tasks, their bulk forms and the cache",
+            Scope::Messages => "the Claude API and chats",
+            Scope::Jobs => "queued and batch work, to come",
+            Scope::McpRead => "reading tools over MCP, to come",
+            Scope::McpWrite => "writing tools over MCP, to come",
+        };
+        (scope.as_str().to_owned(), json!(opens))
+    });
+    Value::Object(scopes.into_iter().collect())
 }
 
 /// Puts the lines of each description back together that only the source code's width had parted.
@@ -164,6 +186,21 @@ fn unwrap_texts(value: &mut Value) {
 
 /// Every problem that an operation may answer with, by status.
 fn add_problems(path: &str, operation: &mut Value) {
+    // Who asks for these has proved nothing yet, and no problem comes from there but that there are no tokens.
+    if path.starts_with("/.well-known/") {
+        operation["responses"]["404"] = json!({
+            "description": "not-found: this gateway gives no access tokens",
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+        return;
+    }
+    if path == "/oauth/token" {
+        operation["responses"]["default"] = json!({
+            "description": "An error by RFC 6749",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/TokenError"}}},
+        });
+        return;
+    }
     if path == "/healthz" {
         return;
     }

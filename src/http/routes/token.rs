@@ -21,6 +21,7 @@ use crate::identity::{Directory, Guard, NoGrant, Refusal, TokenRequest};
 
 /// An access token (RFC 6749, 5.1).
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "RFC 6749 calls its members so")]
 pub struct AccessToken {
     /// The token, for `Authorization: Bearer`.
     access_token: String,
