@@ -68,6 +68,12 @@ impl FromRef<HttpState> for (RunTask, PreviewTask) {
     }
 }
 
+impl FromRef<HttpState> for (Arc<dyn Entropy>, ReadAllowances) {
+    fn from_ref(state: &HttpState) -> Self {
+        (Arc::clone(&state.entropy), state.allowances.clone())
+    }
+}
+
 impl FromRef<HttpState> for (Arc<Directory>, Arc<Guard>) {
     fn from_ref(state: &HttpState) -> Self {
         (Arc::clone(&state.directory), Arc::clone(&state.guard))

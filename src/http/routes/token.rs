@@ -18,6 +18,7 @@ use crate::http::problem::{Code, Problem, WireTokenError};
 use crate::identity::access_token::written;
 use crate::identity::grants::{CLIENT_CREDENTIALS, JWT_BEARER};
 use crate::identity::{Directory, Guard, NoGrant, Refusal, TokenRequest};
+use crate::usecases::ReadAllowances;
 
 /// An access token (RFC 6749, 5.1).
 #[derive(Serialize, ToSchema)]
@@ -103,7 +104,7 @@ pub struct PublicKeys {
 )]
 pub async fn create(
     State((directory, guard)): State<(Arc<Directory>, Arc<Guard>)>,
-    State(entropy): State<Arc<dyn Entropy>>,
+    State((entropy, allowances)): State<(Arc<dyn Entropy>, ReadAllowances)>,
     call: Call,
     headers: HeaderMap,
     FormBody(form): FormBody,
@@ -128,6 +129,10 @@ pub async fn create(
         }
     };
     call.is_by(&given.caller);
+    // A call like any other, once it is known whose.
+    allowances
+        .run(&given.caller)
+        .map_err(|error| Problem::about(&given.caller, &error))?;
     let mut response = Json(AccessToken {
         access_token: given.token,
         token_type: "Bearer",
