@@ -18,6 +18,7 @@
 //! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
 //! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
 //! | [`salesforce`] | what a serialized record is |
+//! | [`shared`] | what several replicas hold in common, in one Redis |
 //! | [`identity`] | whose credential is this? |
 //! | [`telemetry`] | logs, metrics, the audit line |
 //! | [`lifecycle`] | named background work, stop, drain |
@@ -34,6 +35,7 @@ pub mod lifecycle;
 pub mod privacy;
 pub mod providers;
 pub mod salesforce;
+pub mod shared;
 pub mod tasks;
 pub mod telemetry;
 pub mod usecases;

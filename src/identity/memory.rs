@@ -79,6 +79,16 @@ impl Assertion {
             hash: hash(&[credential_id.as_bytes(), jti.as_bytes()]),
         }
     }
+
+    /// Whose it is.
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    /// Its hash, in hexadecimal digits.
+    pub fn hash_text(&self) -> String {
+        hex(&self.hash)
+    }
 }
 
 impl Suspect {
@@ -93,6 +103,11 @@ impl Suspect {
     /// Whoever names the key `id`.
     pub fn naming(id: &str) -> Self {
         Self(hash(&[b"key", id.as_bytes()]))
+    }
+
+    /// The hash, in hexadecimal digits.
+    pub fn hash_text(&self) -> String {
+        hex(&self.0)
     }
 }
 
@@ -155,6 +170,14 @@ impl Memory for InMemory {
     fn failed(&self, suspect: Suspect) -> BoxFuture<'_, Tally> {
         std::future::ready(self.note_failure(suspect)).boxed()
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// One hash over all parts, each with its length, so that no two lists of parts are alike.

@@ -5,27 +5,13 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan, Unit, ZonedRound};
+use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::Need;
 use super::rate::Rate;
-use crate::domain::{Caller, Limits, Money, UserId};
-
-/// The name of a limit, as the config, `/whoami` and the metrics have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LimitName {
-    /// Calls a minute.
-    RequestsPerMinute,
-    /// Tokens a minute.
-    TokensPerMinute,
-    /// Calls under way at once.
-    CallsInFlight,
-    /// Money a day.
-    BudgetPerDay,
-    /// Money a month.
-    BudgetPerMonth,
-}
+use crate::domain::limit::end_of;
+use crate::domain::{Caller, LimitName, Limits, Money, UserId};
 
 /// A limit and what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,25 +83,6 @@ pub(super) struct Booked {
 
 /// Users of one org that are remembered apart; those beyond are forgotten when nothing of theirs is under way.
 const USERS: usize = 100_000;
-
-impl LimitName {
-    /// The name as the config, `/whoami` and the metrics have it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RequestsPerMinute => "requests_per_minute",
-            Self::TokensPerMinute => "tokens_per_minute",
-            Self::CallsInFlight => "calls_in_flight",
-            Self::BudgetPerDay => "budget_usd_per_day",
-            Self::BudgetPerMonth => "budget_usd_per_month",
-        }
-    }
-}
-
-impl std::fmt::Display for LimitName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 impl Accounts {
     /// Takes one call off requests a minute, of the org and of the user or of neither.
@@ -472,26 +439,6 @@ impl Window {
     }
 }
 
-/// The next midnight, or the midnight before the next month's first, in `timezone`.
-fn end_of(now: Timestamp, timezone: &TimeZone, unit: Unit) -> Timestamp {
-    let local = now.to_zoned(timezone.clone());
-    let end = match unit {
-        Unit::Month => local
-            .first_of_month()
-            .and_then(|first| first.checked_add(1.month()))
-            .and_then(|next| next.start_of_day()),
-        _ => local.checked_add(1.day()).and_then(|next| {
-            next.round(
-                ZonedRound::new()
-                    .smallest(Unit::Day)
-                    .mode(jiff::RoundMode::Trunc),
-            )
-        }),
-    };
-    // Only the calendar's last day has no tomorrow.
-    end.map_or(Timestamp::MAX, |end| end.timestamp())
-}
-
 /// Exact for anything that fits a limit.
 #[expect(
     clippy::cast_precision_loss,
@@ -499,29 +446,4 @@ fn end_of(now: Timestamp, timezone: &TimeZone, unit: Unit) -> Timestamp {
 )]
 fn as_f64(units: u64) -> f64 {
     units as f64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ts(text: &str) -> Timestamp {
-        text.parse().expect("a timestamp")
-    }
-
-    #[test]
-    fn a_budget_day_ends_at_midnight_where_the_org_is() {
-        let now = ts("2026-11-22T22:30:00Z");
-        let utc = end_of(now, &TimeZone::UTC, Unit::Day);
-        assert_eq!(utc, ts("2026-11-23T00:00:00Z"));
-        let plus_two = TimeZone::fixed(jiff::tz::offset(2));
-        let there = end_of(now, &plus_two, Unit::Day);
-        assert_eq!(there, ts("2026-11-23T22:00:00Z"));
-    }
-
-    #[test]
-    fn a_budget_month_ends_where_the_next_begins() {
-        let end = end_of(ts("2026-12-31T23:59:59Z"), &TimeZone::UTC, Unit::Month);
-        assert_eq!(end, ts("2027-01-01T00:00:00Z"));
-    }
 }

@@ -23,14 +23,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use account::Allowance;
 use account::{Accounts, Blocked, Booked};
-pub use account::{Allowance, LimitName};
 pub use reservation::{Deposit, Hold, Slot};
 use tokio::time::Instant;
 pub use turnstile::Lane;
 use turnstile::Turnstile;
 
 use super::flight::Patience;
+pub use crate::domain::LimitName;
 use crate::domain::{Caller, Clock, Money, OrgId};
 use crate::telemetry::Metrics;
 
@@ -307,5 +308,7 @@ impl Blocked {
     }
 }
 
+#[cfg(test)]
+mod alike;
 #[cfg(test)]
 mod tests;

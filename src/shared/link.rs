@@ -1,0 +1,285 @@
+//! The way to the store: one connection, a time limit for every command, and a breaker that stops waiting while it is down.
+//!
+//! # Why
+//! A store that is slow, paused or gone must not hold calls up. So no command waits longer than its limit, a few failures in
+//! a row end the waiting altogether, and from then on one task alone looks whether the store is back: by writing to it,
+//! since a server that is full or only a replica answers every other question well.
+//!
+//! The client library's own reconnecting is not used: it makes commands wait for it, and it knows nothing of a server that
+//! is there and does not do.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, Script,
+    TlsCertificates, TlsMode, Value,
+};
+use secrecy::ExposeSecret as _;
+use tokio::sync::{Notify, watch};
+
+use super::address::{Address, Way};
+use crate::lifecycle::Lifecycle;
+
+/// The way to the store.
+pub struct Link {
+    address: Address,
+    root: Option<Vec<u8>>,
+    time: Duration,
+    wire: ArcSwapOption<Wire>,
+    failures: AtomicU32,
+    broken: Notify,
+    is_up: watch::Sender<bool>,
+}
+
+/// An open connection.
+#[derive(Clone)]
+enum Wire {
+    One(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// The store cannot be asked, or did not answer as it should.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the store behind the replicas is down")]
+pub struct Down;
+
+/// Failures in a row after which nobody waits any more.
+const FAILURES: u32 = 3;
+/// How long a connection may take to be made.
+const CONNECTING: Duration = Duration::from_secs(2);
+/// How often a store that is down is looked at.
+const LOOKING: Duration = Duration::from_millis(250);
+
+impl Link {
+    /// The way to the store at `address`, over which no command takes longer than `time`; `root` is the PEM of the one
+    /// authority that may have certified it, where the machine's own do not count.
+    pub fn new(address: Address, root: Option<Vec<u8>>, time: Duration) -> Self {
+        Self {
+            address,
+            root,
+            time,
+            wire: ArcSwapOption::empty(),
+            failures: AtomicU32::new(0),
+            broken: Notify::new(),
+            is_up: watch::Sender::new(false),
+        }
+    }
+
+    /// Whether the store is asked at all.
+    pub fn is_up(&self) -> bool {
+        *self.is_up.borrow()
+    }
+
+    /// Tells when the store comes and goes.
+    pub fn changes(&self) -> watch::Receiver<bool> {
+        self.is_up.subscribe()
+    }
+
+    /// Runs `script` on the keys that begin with `key`.
+    ///
+    /// # Errors
+    /// Where the store is down, does not answer in time, or answers what nobody understands. Whether it did what it was
+    /// asked is not known then.
+    pub async fn run(&self, script: &Script, key: &str, argument: &str) -> Result<Value, Down> {
+        let wire = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&wire);
+        let mut call = script.key(key);
+        call.arg(argument);
+        let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
+        match answered {
+            Ok(Ok(value)) => {
+                self.failures.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                // Its words may repeat what was asked; its kind does not.
+                tracing::debug!(kind = ?error.kind(), "the store refused");
+                self.failed(is_final(&error));
+                Err(Down)
+            }
+            Err(_) => {
+                self.failed(false);
+                Err(Down)
+            }
+        }
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn ask(&self, command: &Cmd) -> Result<Value, Down> {
+        let wire = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&wire);
+        let asked = wire.req_packed_command(command);
+        match tokio::time::timeout(self.time, asked).await {
+            Ok(Ok(value)) => {
+                self.failures.store(0, Ordering::Relaxed);
+                Ok(value)
+            }
+            Ok(Err(error)) => {
+                self.failed(is_final(&error));
+                Err(Down)
+            }
+            Err(_) => {
+                self.failed(false);
+                Err(Down)
+            }
+        }
+    }
+
+    /// What came back makes no sense: whatever answers there is no store of ours.
+    pub fn answered_garbage(&self) {
+        self.failed(true);
+    }
+
+    fn failed(&self, is_final: bool) {
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        if is_final || failures >= FAILURES {
+            self.wire.store(None);
+            let was_up = self.is_up.send_replace(false);
+            if was_up {
+                tracing::warn!(store = %self.address, "the store behind the replicas is down");
+            }
+            self.broken.notify_one();
+        }
+    }
+
+    /// Connects, and connects again whenever the store has gone, until the process ends.
+    pub async fn keep(self: Arc<Self>, lifecycle: Lifecycle) {
+        loop {
+            let attempt = tokio::time::timeout(CONNECTING, self.connect()).await;
+            if let Ok(Ok(wire)) = attempt {
+                self.failures.store(0, Ordering::Relaxed);
+                self.wire.store(Some(Arc::new(wire)));
+                tracing::info!(store = %self.address, "the store behind the replicas is there");
+                self.is_up.send_replace(true);
+                tokio::select! {
+                    () = self.broken.notified() => {}
+                    () = lifecycle.stopping() => return,
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOKING) => {}
+                () = lifecycle.stopping() => return,
+            }
+        }
+    }
+
+    /// A connection to a store that can be written to.
+    async fn connect(&self) -> Result<Wire, RedisError> {
+        let mut wire = self.open().await?;
+        let mut write = redis::cmd("SET");
+        write.arg("belay:written").arg(1).arg("PX").arg(60_000);
+        wire.req_packed_command(&write).await?;
+        Ok(wire)
+    }
+
+    async fn open(&self) -> Result<Wire, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECTING))
+            .set_response_timeout(Some(CONNECTING));
+        let certificates = || TlsCertificates {
+            client_tls: None,
+            root_cert: self.root.clone(),
+        };
+        match &self.address.way {
+            Way::Server => {
+                let server = self.address.library_server()?;
+                let client = if self.address.tls {
+                    Client::build_with_tls(server, certificates())?
+                } else {
+                    Client::open(server)?
+                };
+                let one = client.get_multiplexed_async_connection_with_config(&config);
+                Ok(Wire::One(one.await?))
+            }
+            Way::Sentinel(master) => {
+                let nodes = self.address.library_nodes();
+                let kind = SentinelServerType::Master;
+                let mut builder = SentinelClientBuilder::new(nodes, master, kind)?
+                    .set_client_to_redis_db(self.address.database);
+                if let Some(user) = &self.address.user {
+                    builder = builder.set_client_to_redis_username(user);
+                }
+                if let Some(password) = &self.address.password {
+                    builder = builder.set_client_to_redis_password(password.expose_secret());
+                }
+                if self.address.tls {
+                    builder = builder
+                        .set_client_to_redis_tls_mode(TlsMode::Secure)
+                        .set_client_to_redis_certificates(certificates())
+                        .set_client_to_sentinel_certificates(certificates());
+                }
+                let mut client = builder.build()?;
+                let one = client.get_async_connection_with_config(&config);
+                Ok(Wire::One(one.await?))
+            }
+            Way::Cluster => {
+                let mut builder = ClusterClientBuilder::new(self.address.library_nodes())
+                    .connection_timeout(CONNECTING)
+                    .response_timeout(self.time)
+                    .retries(1);
+                if let Some(user) = &self.address.user {
+                    builder = builder.username(user);
+                }
+                if let Some(password) = &self.address.password {
+                    builder = builder.password(password.expose_secret());
+                }
+                if self.address.tls {
+                    builder = builder.tls(TlsMode::Secure).certs(certificates());
+                }
+                let client = builder.build()?;
+                Ok(Wire::Cluster(client.get_async_connection().await?))
+            }
+        }
+    }
+}
+
+/// Whether an error says that the store, as it is, will not do: nobody needs to try it twice more.
+fn is_final(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_unrecoverable_error()
+        || matches!(
+            error.kind(),
+            ErrorKind::Parse | ErrorKind::AuthenticationFailed
+        )
+        || error.code().is_some_and(|code| {
+            matches!(code, "READONLY" | "OOM" | "LOADING" | "NOPERM" | "NOAUTH")
+        })
+}
+
+impl ConnectionLike for Wire {
+    fn req_packed_command<'a>(&'a mut self, command: &'a Cmd) -> RedisFuture<'a, Value> {
+        match self {
+            Self::One(one) => one.req_packed_command(command),
+            Self::Cluster(cluster) => cluster.req_packed_command(command),
+        }
+    }
+
+    fn req_packed_commands<'a>(
+        &'a mut self,
+        commands: &'a Pipeline,
+        offset: usize,
+        count: usize,
+    ) -> RedisFuture<'a, Vec<Value>> {
+        match self {
+            Self::One(one) => one.req_packed_commands(commands, offset, count),
+            Self::Cluster(cluster) => cluster.req_packed_commands(commands, offset, count),
+        }
+    }
+
+    fn get_db(&self) -> i64 {
+        match self {
+            Self::One(one) => one.get_db(),
+            Self::Cluster(cluster) => cluster.get_db(),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What several replicas hold in common, in one Redis or Valkey.
+//!
+//! [`Link`] is the way there, with a time limit for every command and a breaker. [`Books`] keep what orgs and their users
+//! have used, by one script, so that every decision is one step on the server; [`SharedMemory`] remembers what was used of
+//! assertions, and who keeps failing to prove who they are.
+//!
+//! # Why
+//! * Time is the server's, so that replicas need not agree on it.
+//! * What a replica holds stands under its name, and the name is kept alive by every question that it asks. A replica that
+//!   is lost gives its slots back by that, and its money is charged in full.
+//! * While the store is away a budget stays hard: each replica has money set apart beforehand, which is reserved like any
+//!   other, and in the dark it spends only that.
+//! * A store that comes back empty is told by every replica what it knows; until all had the time for it, no money is given.
+//!
+//! Turned down: a client library's own retries, which make calls wait; locks, which somebody has to give back; counters a
+//! minute, which let twice as much through where two minutes meet.
+
+pub mod address;
+pub mod books;
+pub mod link;
+pub mod memory;
+#[cfg(test)]
+pub(crate) mod scripted;
+
+pub use address::Address;
+pub use books::Books;
+pub use link::{Down, Link};
+pub use memory::SharedMemory;
