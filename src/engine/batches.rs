@@ -230,22 +230,31 @@ mod tests {
         let limits = Limits::new(Arc::new(SystemClock), Arc::new(Metrics::new()));
         let (batches, caller, begin) = (OpenBatches::default(), caller(), Instant::now());
         let org = caller.org.id;
-        let open = |seconds: u64| Open {
+        let open = async |seconds: u64| Open {
             request_id: RequestId::parse("r1").expect("an id"),
             caller: caller.clone(),
-            deposit: limits.deposit(&caller, Some(Money::ZERO)).expect("room"),
+            deposit: limits
+                .deposit(&caller, Some(Money::ZERO))
+                .await
+                .expect("room"),
             prices: Vec::new(),
             requests: 1,
             until: begin + Duration::from_secs(seconds),
         };
         for nth in 0..OPEN {
-            assert!(batches.keep(place(nth), open(nth as u64 + 1)).is_none());
+            assert!(
+                batches
+                    .keep(place(nth), open(nth as u64 + 1).await)
+                    .is_none()
+            );
         }
         let same = batches
-            .keep(place(7), open(70_000))
+            .keep(place(7), open(70_000).await)
             .expect("the one before");
         assert_eq!(same.until, begin + Duration::from_secs(8));
-        let oldest = batches.keep(place(OPEN), open(70_000)).expect("no room");
+        let oldest = batches
+            .keep(place(OPEN), open(70_000).await)
+            .expect("no room");
         assert_eq!(oldest.until, begin + Duration::from_secs(1));
         assert!(batches.take(org, &place(0), |_| true).is_none());
         assert!(batches.take(org, &place(1), |_| false).is_none());

@@ -389,6 +389,14 @@ function ops.seed()
       end
     end
   end
+  for replica, record in pairs(ask.slices or {}) do
+    local id = 'slice:' .. replica
+    if redis.call('HEXISTS', held(replica), id) == 0 and redis.call('HEXISTS', SWEPT, id) == 0 then
+      redis.call('ZADD', ALIVE, 'NX', text(now), replica)
+      add_held(record, 1)
+      keep(replica, id, record)
+    end
+  end
   for id, record in pairs(ask.records or {}) do
     if redis.call('HEXISTS', held(ask.replica), id) == 0 then
       local swept = redis.call('HGET', SWEPT, id)
@@ -444,5 +452,14 @@ local answer = { verdict[1], verdict[2], verdict[3], verdict[4], now, memory, ap
 for _, each in ipairs(asked()) do
   local one = account(each.name)
   for _, field in ipairs(FIELDS) do answer[#answer + 1] = one[field] end
+end
+-- What is set apart for whom, so that a memory which is lost can be told.
+if ask.op == 'look' then
+  local slices = {}
+  for _, replica in ipairs(redis.call('ZRANGE', ALIVE, 0, -1)) do
+    local found = redis.call('HGET', held(replica), 'slice:' .. replica)
+    if found then slices[replica] = cjson.decode(found) end
+  end
+  answer[#answer + 1] = cjson.encode(slices)
 end
 return answer

@@ -55,6 +55,8 @@ struct Page {
     open: HashMap<String, Json>,
     /// What it may spend in the dark.
     apart: Apart,
+    /// What is set apart for every replica, as the store last told.
+    slices: Json,
     /// The last caller, whose limits a beat goes by.
     caller: Option<Caller>,
 }
@@ -67,6 +69,21 @@ struct Apart {
     used: Money,
     day: i64,
     month: i64,
+    /// Which dark this is: the store counts each once.
+    dark: u64,
+    /// Whether the store is being told, so that nothing may be spent of it any more.
+    is_closing: bool,
+}
+
+/// Money that a call of the dark may spend, out of what was set apart. Dropped unsettled, all of it is spent.
+pub struct Lent {
+    books: Arc<Books>,
+    caller: Caller,
+    id: String,
+    dark: u64,
+    windows: Apart,
+    bound: Money,
+    settled: bool,
 }
 
 /// One account, as the store last told it.
@@ -141,6 +158,7 @@ struct Told {
     memory: String,
     apart: Money,
     accounts: Vec<Account>,
+    slices: Option<Json>,
 }
 
 /// Fields of an account in an answer.
@@ -222,9 +240,15 @@ impl Books {
     }
 
     /// Tells what a hold has really used; again and again until the store has taken note.
-    pub fn settle(self: &Arc<Self>, caller: &Caller, hold: String, used: u64, cost: Money) {
+    pub fn settle(
+        self: &Arc<Self>,
+        caller: &Caller,
+        hold: String,
+        (used, cost): (u64, Money),
+        after: impl FnOnce() + Send + 'static,
+    ) {
         let ask = settlement(&hold, used, cost);
-        self.tell(caller, hold, ask);
+        self.tell(caller, hold, ask, after);
     }
 
     /// Tells what a hold has really used, once.
@@ -243,9 +267,14 @@ impl Books {
     }
 
     /// Gives a slot back; again and again until the store has taken note.
-    pub fn leave(self: &Arc<Self>, caller: &Caller, slot: String) {
+    pub fn leave(
+        self: &Arc<Self>,
+        caller: &Caller,
+        slot: String,
+        after: impl FnOnce() + Send + 'static,
+    ) {
         let ask = leaving(&slot);
-        self.tell(caller, slot, ask);
+        self.tell(caller, slot, ask, after);
     }
 
     /// Gives a slot back, once.
@@ -320,13 +349,68 @@ impl Books {
         }
     }
 
-    /// Asks the script about `caller`, and takes in how things stand.
+    /// Lends what a call may cost out of the money that was set apart; `None` where too little of it is left, or none was.
+    pub fn lend(self: &Arc<Self>, caller: &Caller, bound: Money) -> Option<Lent> {
+        let now = self.clock.timestamp().as_millisecond();
+        let mut pages = self.pages();
+        let apart = &mut pages.get_mut(&caller.org.id)?.apart;
+        let used = apart.used + bound;
+        if apart.is_closing || used > apart.amount || now >= apart.day.min(apart.month) {
+            return None;
+        }
+        apart.used = used;
+        Some(Lent {
+            books: Arc::clone(self),
+            caller: caller.clone(),
+            id: self.name(),
+            dark: apart.dark,
+            windows: *apart,
+            bound,
+            settled: false,
+        })
+    }
+
+    /// Asks the script about `caller`, and takes in how things stand. What was spent in the dark is told first.
     async fn ask(&self, caller: &Caller, ask: Json) -> Result<Told, Down> {
+        self.lighten(caller).await?;
         let told = self.ask_once(caller, ask).await?;
         if self.takes_in(caller, &told) {
             self.seed(caller).await?;
         }
         Ok(told)
+    }
+
+    /// Tells the store what was spent in the dark, if anything was.
+    async fn lighten(&self, caller: &Caller) -> Result<(), Down> {
+        let apart = {
+            let mut pages = self.pages();
+            let Some(page) = pages.get_mut(&caller.org.id) else {
+                return Ok(());
+            };
+            if page.apart.used == Money::ZERO || !self.link.is_up() {
+                return Ok(());
+            }
+            page.apart.is_closing = true;
+            page.apart
+        };
+        let ask = json!({
+            "op": "light",
+            "id": format!("{}-dark-{}", self.replica, apart.dark),
+            "spent": spent(apart.used, &apart),
+        });
+        let mut as_org = caller.clone();
+        as_org.user = None;
+        self.ask_once(&as_org, ask).await?;
+        let mut pages = self.pages();
+        if let Some(page) = pages.get_mut(&caller.org.id)
+            && page.apart.dark == apart.dark
+        {
+            page.apart = Apart {
+                dark: apart.dark + 1,
+                ..Apart::default()
+            };
+        }
+        Ok(())
     }
 
     async fn ask_once(&self, caller: &Caller, mut ask: Json) -> Result<Told, Down> {
@@ -376,11 +460,14 @@ impl Books {
             if page.apart.used == Money::ZERO {
                 page.apart = Apart {
                     amount: told.apart,
-                    used: Money::ZERO,
                     day: org.day.ends,
                     month: org.month.ends,
+                    ..page.apart
                 };
             }
+        }
+        if let Some(slices) = &told.slices {
+            page.slices.clone_from(slices);
         }
         if let (Some(user), Some(account)) = (&caller.user, told.accounts.get(1)) {
             if page.users.len() >= USERS && !page.users.contains_key(user) {
@@ -393,17 +480,21 @@ impl Books {
 
     /// Tells a store that came back empty what this replica knows.
     async fn seed(&self, caller: &Caller) -> Result<(), Down> {
-        let (org, users, open) = {
+        let (org, users, open, slices) = {
             let pages = self.pages();
             let Some(page) = pages.get(&caller.org.id) else {
                 return Ok(());
             };
-            (page.org, page.users.clone(), page.open.clone())
+            let slices = page.slices.clone();
+            (page.org, page.users.clone(), page.open.clone(), slices)
         };
         // The org first, with everything that is open; then each user, as the one who calls.
         let mut as_org = caller.clone();
         as_org.user = None;
-        let ask = json!({"op": "seed", "records": open});
+        let mut ask = json!({"op": "seed", "records": open});
+        if slices.is_object() {
+            ask["slices"] = slices;
+        }
         let told = self.ask_seeding(&as_org, ask, org, None).await?;
         for (user, account) in users {
             let mut as_user = as_org.clone();
@@ -433,8 +524,14 @@ impl Books {
         self.ask_once(caller, ask).await
     }
 
-    /// Tells the store about the record `id` until it has taken note, or the process ends.
-    fn tell(self: &Arc<Self>, caller: &Caller, id: String, ask: Json) {
+    /// Tells the store about the record `id` until it has taken note, or the process ends; then does `after`.
+    fn tell(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: String,
+        ask: Json,
+        after: impl FnOnce() + Send + 'static,
+    ) {
         let (books, caller) = (Arc::clone(self), caller.clone());
         self.lifecycle.spawn("settlement", async move {
             loop {
@@ -443,6 +540,8 @@ impl Books {
                     if let Some(page) = pages.get_mut(&caller.org.id) {
                         page.open.remove(&id);
                     }
+                    drop(pages);
+                    after();
                     return;
                 }
                 if books.lifecycle.is_stopping() {
@@ -487,6 +586,44 @@ impl Books {
 
     fn pages(&self) -> MutexGuard<'_, HashMap<OrgId, Page>> {
         self.orgs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent {
+    /// Tells what was really spent.
+    pub fn settle(mut self, cost: Money) {
+        self.charge(cost);
+    }
+
+    fn charge(&mut self, cost: Money) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        let back = self.bound.saturating_sub(cost);
+        if back == Money::ZERO {
+            return;
+        }
+        let mut pages = self.books.pages();
+        let Some(page) = pages.get_mut(&self.caller.org.id) else {
+            return;
+        };
+        let apart = &mut page.apart;
+        if apart.dark == self.dark && !apart.is_closing {
+            apart.used = apart.used.saturating_sub(back);
+            return;
+        }
+        // The light is back, and the whole of it was told as spent.
+        let ask = json!({"op": "refund", "id": self.id, "spent": spent(back, &self.windows)});
+        drop(pages);
+        let mut as_org = self.caller.clone();
+        as_org.user = None;
+        self.books.tell(&as_org, self.id.clone(), ask, || {});
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.charge(self.bound);
     }
 }
 
@@ -539,6 +676,10 @@ impl Told {
             memory,
             apart: money(6)?,
             accounts: accounts.filter(|accounts| !accounts.is_empty())?,
+            slices: match list.last() {
+                Some(Value::BulkString(text)) => serde_json::from_slice(text).ok(),
+                _ => None,
+            },
         })
     }
 
@@ -591,6 +732,11 @@ fn known(account: &Account) -> Json {
         "month_end": account.month.ends,
         "month_spent": account.month.spent.as_micros(),
     })
+}
+
+/// An amount and the windows that it belongs to.
+fn spent(cost: Money, windows: &Apart) -> Json {
+    json!({"cost": cost.as_micros(), "day": windows.day, "month": windows.month})
 }
 
 fn settlement(hold: &str, used: u64, cost: Money) -> Json {

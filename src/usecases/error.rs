@@ -101,6 +101,12 @@ pub enum Error {
         /// After this it may be tried again.
         retry_in: Duration,
     },
+    /// What the replicas have used cannot be looked up, and what is set apart for that does not do.
+    #[error("the store behind the replicas is down")]
+    StoreDown {
+        /// After this it may be tried again.
+        retry_in: Duration,
+    },
     /// A provider rejected our request or our account.
     #[error("the provider rejected the request")]
     UpstreamRefused(#[source] Arc<providers::Error>),
@@ -142,6 +148,7 @@ impl Error {
             | Self::AnswerCut
             | Self::Overloaded { .. }
             | Self::RateLimitedUpstream { .. }
+            | Self::StoreDown { .. }
             | Self::UpstreamFailed(_)
             | Self::Internal => true,
         }
@@ -173,6 +180,7 @@ impl Error {
             Self::AnswerInvalid => "answer-invalid",
             Self::AnswerCut => "answer-cut",
             Self::Overloaded { .. } | Self::RateLimitedUpstream { .. } => "overloaded",
+            Self::StoreDown { .. } => "shared-store-down",
             Self::UpstreamRefused(_) => "upstream-refused",
             Self::UpstreamFailed(_) => "upstream-failed",
             Self::IdempotencyMismatch => "idempotency-mismatch",
@@ -208,6 +216,7 @@ impl From<Refusal> for Error {
                 maximum,
             },
             Refusal::Late => Self::Late,
+            Refusal::StoreDown { retry_in } => Self::StoreDown { retry_in },
         }
     }
 }

@@ -26,8 +26,8 @@ impl Forget {
     ///
     /// # Errors
     /// Where the org's calls a minute are used up.
-    pub fn run(&self, caller: &Caller, record: SalesforceId) -> Result<(), Error> {
-        self.limits.admit_request(caller)?;
+    pub async fn run(&self, caller: &Caller, record: SalesforceId) -> Result<(), Error> {
+        self.limits.admit_request(caller).await?;
         self.cache.forget(caller.org.id, record);
         Ok(())
     }

@@ -62,14 +62,14 @@ impl PreviewTask {
     pub async fn run(&self, caller: &Caller, asked: &Asked) -> Result<Preview, Error> {
         let Parts { audit, clock, .. } = &*self.parts;
         let trail = Trail::begin(audit, clock, caller, asked);
-        let shown = self.shown(caller, asked);
+        let shown = self.shown(caller, asked).await;
         trail.previewed(shown.as_ref().err()).await;
         shown
     }
 
-    fn shown(&self, caller: &Caller, asked: &Asked) -> Result<Preview, Error> {
+    async fn shown(&self, caller: &Caller, asked: &Asked) -> Result<Preview, Error> {
         let Parts { limits, clock, .. } = &*self.parts;
-        limits.admit_request(caller)?;
+        limits.admit_request(caller).await?;
         let (settings, route) = asked.way(&caller.org)?;
         let today = clock
             .timestamp()

@@ -23,8 +23,8 @@ impl ReadAllowances {
     ///
     /// # Errors
     /// Where the org's calls a minute are used up.
-    pub fn run(&self, caller: &Caller) -> Result<Vec<Allowance>, Error> {
-        self.limits.admit_request(caller)?;
+    pub async fn run(&self, caller: &Caller) -> Result<Vec<Allowance>, Error> {
+        self.limits.admit_request(caller).await?;
         Ok(self.limits.allowances(caller))
     }
 

@@ -54,7 +54,7 @@ impl RunBulk {
             return Err(Error::IdempotencyMismatch);
         }
         if !self.run_task.all_ended(caller, &repeats) {
-            self.limits.admit_request(caller)?;
+            self.limits.admit_request(caller).await?;
         }
         let runs = items.into_iter().map(|item| async {
             match item {

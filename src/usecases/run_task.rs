@@ -145,7 +145,7 @@ impl RunTask {
         claim: Option<Claim<Landed>>,
     ) -> Landed {
         let parts = &self.parts;
-        let (settings, route, key) = match self.prepare(caller, &asked, counted) {
+        let (settings, route, key) = match self.prepare(caller, &asked, counted).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 let refused = ended(claim, Err(error));
@@ -220,14 +220,14 @@ impl RunTask {
     }
 
     /// What stands between the caller and the cache: its calls a minute, and a model that its org has.
-    fn prepare(
+    async fn prepare(
         &self,
         caller: &Caller,
         asked: &Asked,
         counted: Counted,
     ) -> Result<(TaskSettings, Arc<Route>, Key), Error> {
         if counted == Counted::ByItself {
-            self.parts.limits.admit_request(caller)?;
+            self.parts.limits.admit_request(caller).await?;
         }
         let (settings, route) = asked.way(&caller.org)?;
         let key = key(caller, asked, &route);

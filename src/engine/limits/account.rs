@@ -12,6 +12,7 @@ use super::Need;
 use super::rate::Rate;
 use crate::domain::limit::end_of;
 use crate::domain::{Caller, LimitName, Limits, Money, UserId};
+use crate::shared::books;
 
 /// A limit and what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,7 +57,7 @@ pub(super) struct Accounts {
 
 /// What one org or user has used.
 #[derive(Debug, Default)]
-struct Account {
+pub(super) struct Account {
     requests: Rate,
     tokens: Rate,
     in_flight: u32,
@@ -252,6 +253,40 @@ impl Accounts {
 }
 
 impl Account {
+    /// What `need` asks for that `limits` never have.
+    pub(super) fn never(limits: &Limits, need: Need) -> Option<Blocked> {
+        let tokens = limits.tokens_per_minute;
+        let money = [
+            (LimitName::BudgetPerDay, limits.budget_per_day),
+            (LimitName::BudgetPerMonth, limits.budget_per_month),
+        ];
+        let money = money.into_iter().find_map(|(limit, budget)| {
+            budget.and_then(|budget| too_dear(limit, budget, need.cost))
+        });
+        tokens
+            .and_then(|size| too_many(need.tokens, size))
+            .or(money)
+    }
+
+    /// An account of the books, as it stands on the clock here.
+    pub(super) fn of_books(account: &books::Account, now: Instant, timestamp: Timestamp) -> Self {
+        let rate = |full_at| Rate::full_at(super::common::instant(full_at, now, timestamp));
+        let window = |spending: &books::Spending| Window {
+            ends: Timestamp::from_millisecond(spending.ends).ok(),
+            spent: spending.spent,
+            reserved: spending.held,
+        };
+        let count = |slots: i64| u32::try_from(slots).unwrap_or_default();
+        Self {
+            requests: rate(account.requests),
+            tokens: rate(account.tokens),
+            in_flight: count(account.slots),
+            bulk_in_flight: count(account.bulk),
+            day: window(&account.day),
+            month: window(&account.month),
+        }
+    }
+
     /// Items of a bulk leave one slot to single calls wherever there is more than one.
     fn check_slot(&self, limits: &Limits, need: Need, bulk: bool) -> Result<(), Blocked> {
         let Some(cap) = limits.calls_in_flight.filter(|_| need.slot) else {
@@ -273,12 +308,8 @@ impl Account {
         let Some(size) = limits.tokens_per_minute else {
             return Ok(());
         };
-        if need.tokens > u64::from(size.get()) {
-            return Err(Blocked::Never {
-                limit: LimitName::TokensPerMinute,
-                need: format!("{} tokens", need.tokens),
-                maximum: size.to_string(),
-            });
+        if let Some(never) = too_many(need.tokens, size) {
+            return Err(never);
         }
         let wait = self.tokens.wait_for(need.tokens, size, now);
         if wait.is_zero() {
@@ -313,7 +344,7 @@ impl Account {
         Ok(())
     }
 
-    fn allowances(
+    pub(super) fn allowances(
         &self,
         limits: &Limits,
         of_the_user: bool,
@@ -394,20 +425,10 @@ impl Window {
         cost: Option<Money>,
         now: Timestamp,
     ) -> Result<(), Blocked> {
-        let Some(cost) = cost else {
-            return Err(Blocked::Never {
-                limit,
-                need: "money that cannot be bounded, since its model has no price".to_owned(),
-                maximum: budget.to_string(),
-            });
-        };
-        if cost > budget {
-            return Err(Blocked::Never {
-                limit,
-                need: format!("up to {cost}"),
-                maximum: budget.to_string(),
-            });
+        if let Some(never) = too_dear(limit, budget, cost) {
+            return Err(never);
         }
+        let cost = cost.unwrap_or_default();
         if self.spent + self.reserved + cost <= budget {
             return Ok(());
         }
@@ -437,6 +458,29 @@ impl Window {
             .and_then(|ends| Duration::try_from(ends.duration_since(now)).ok())
             .unwrap_or_default()
     }
+}
+
+/// Why `tokens` never fit into a bucket of `size`, if they do not.
+fn too_many(tokens: u64, size: NonZeroU32) -> Option<Blocked> {
+    (tokens > u64::from(size.get())).then(|| Blocked::Never {
+        limit: LimitName::TokensPerMinute,
+        need: format!("{tokens} tokens"),
+        maximum: size.to_string(),
+    })
+}
+
+/// Why a call that may cost `cost` never fits into `budget`, if it does not.
+fn too_dear(limit: LimitName, budget: Money, cost: Option<Money>) -> Option<Blocked> {
+    let need = match cost {
+        None => "money that cannot be bounded, since its model has no price".to_owned(),
+        Some(cost) if cost > budget => format!("up to {cost}"),
+        Some(_) => return None,
+    };
+    Some(Blocked::Never {
+        limit,
+        need,
+        maximum: budget.to_string(),
+    })
 }
 
 /// Exact for anything that fits a limit.

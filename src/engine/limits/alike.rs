@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
@@ -62,8 +63,6 @@ struct Open {
     settled: bool,
     left: bool,
 }
-
-static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 
 impl Clock for Dial {
     fn now(&self) -> Instant {
@@ -167,7 +166,7 @@ fn plain<T>(verdict: &Verdict<T>) -> Verdict<()> {
     }
 }
 
-async fn play(caps: (Limits, Limits), steps: Vec<Step>) {
+async fn play(server: &Server, caps: (Limits, Limits), steps: Vec<Step>) {
     let clock = Arc::new(Dial {
         start: (
             Instant::now(),
@@ -176,7 +175,7 @@ async fn play(caps: (Limits, Limits), steps: Vec<Step>) {
         passed: Mutex::default(),
     });
     let lifecycle = Lifecycle::default();
-    let link = SERVER.link(&lifecycle).await;
+    let link = server.link(&lifecycle).await;
     let flushed = link.ask(&redis::cmd("FLUSHALL")).await;
     flushed.expect("the server is there");
     let settings = books::Settings {
@@ -282,15 +281,20 @@ async fn play(caps: (Limits, Limits), steps: Vec<Step>) {
     lifecycle.stop();
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 200, ..ProptestConfig::default() })]
-    #[test]
-    fn the_books_decide_as_the_accounts_do(
-        org in limits(), user in limits(), steps in steps()
-    ) {
-        static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-        RUNTIME.block_on(play((org, user), steps));
-    }
+#[test]
+fn the_books_decide_as_the_accounts_do() {
+    let (server, runtime) = (Server::start(), Runtime::new().expect("a runtime"));
+    let config = ProptestConfig {
+        cases: 200,
+        max_shrink_iters: 200,
+        ..ProptestConfig::default()
+    };
+    let played =
+        TestRunner::new(config).run(&(limits(), limits(), steps()), |(org, user, steps)| {
+            runtime.block_on(play(&server, (org, user), steps));
+            Ok(())
+        });
+    played.expect("both sides decide alike");
 }
 
 #[test]

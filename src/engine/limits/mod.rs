@@ -15,6 +15,7 @@
 //!   other way round it could wait for ever.
 
 mod account;
+mod common;
 mod rate;
 mod reservation;
 mod turnstile;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 pub use account::Allowance;
 use account::{Accounts, Blocked, Booked};
+pub use common::{Common, OnOutage};
+use reservation::Backing;
 pub use reservation::{Deposit, Hold, Slot};
 use tokio::time::Instant;
 pub use turnstile::Lane;
@@ -33,6 +36,7 @@ use turnstile::Turnstile;
 use super::flight::Patience;
 pub use crate::domain::LimitName;
 use crate::domain::{Caller, Clock, Money, OrgId};
+use crate::shared::Down;
 use crate::telemetry::Metrics;
 
 /// The limits of every org, and what is used of them.
@@ -40,6 +44,8 @@ pub struct Limits {
     orgs: Mutex<HashMap<OrgId, Arc<Ledger>>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    /// What other replicas use as well, where there are any.
+    common: Option<Common>,
 }
 
 /// One org's accounts and those who wait for them.
@@ -92,6 +98,12 @@ pub enum Refusal {
     /// The call's time ended while it waited.
     #[error("the deadline passed while the call waited for its turn")]
     Late,
+    /// What the replicas have used cannot be looked up.
+    #[error("the store behind the replicas is down, and what is set apart for that does not do")]
+    StoreDown {
+        /// After this it may be tried again.
+        retry_in: Duration,
+    },
 }
 
 /// How long a caller should stay away when only another call's end can help.
@@ -104,6 +116,16 @@ impl Limits {
             orgs: Mutex::default(),
             clock,
             metrics,
+            common: None,
+        }
+    }
+
+    /// Counts what every replica uses, by `common`.
+    #[must_use]
+    pub fn shared_by(self, common: Common) -> Self {
+        Self {
+            common: Some(common),
+            ..self
         }
     }
 
@@ -111,7 +133,17 @@ impl Limits {
     ///
     /// # Errors
     /// [`Refusal::Spent`] where the minute's calls are used up.
-    pub fn admit_request(&self, caller: &Caller) -> Result<(), Refusal> {
+    pub async fn admit_request(&self, caller: &Caller) -> Result<(), Refusal> {
+        let Some(common) = &self.common else {
+            return self.admit_alone(caller);
+        };
+        match common.books.admit(caller).await {
+            Ok(verdict) => common::told(caller, verdict).map_err(|blocked| refusal(&blocked)),
+            Err(Down) => self.admit_alone(&common.share(caller)?),
+        }
+    }
+
+    fn admit_alone(&self, caller: &Caller) -> Result<(), Refusal> {
         let ledger = self.ledger(caller);
         let mut state = ledger.lock();
         state
@@ -135,24 +167,41 @@ impl Limits {
         patience: &Patience,
     ) -> Result<(Option<Slot>, Hold), Refusal> {
         let ledger = self.ledger(caller);
-        ledger.reserve(caller, lane, need, patience).await
+        let Some(common) = &self.common else {
+            return ledger.reserve(caller, lane, need, patience).await;
+        };
+        match common.reserve(&ledger, caller, lane, need, patience).await {
+            Ok(reserved) => reserved,
+            Err(Down) => {
+                common
+                    .in_the_dark(&ledger, caller, lane, need, patience)
+                    .await
+            }
+        }
     }
 
     /// Charges `cost`, the most that work of hours can cost, until what it did cost is known.
     ///
     /// # Errors
     /// At once, where a budget has no room for it: [`Refusal::OverLimit`] where it never has, else [`Refusal::Spent`].
-    pub fn deposit(&self, caller: &Caller, cost: Option<Money>) -> Result<Deposit, Refusal> {
+    pub async fn deposit(&self, caller: &Caller, cost: Option<Money>) -> Result<Deposit, Refusal> {
         let ledger = self.ledger(caller);
+        if let Some(common) = &self.common {
+            return common.deposit(&ledger, caller, cost).await;
+        }
         let timestamp = self.clock.timestamp();
         let charged = ledger.lock().accounts.deposit(caller, cost, timestamp);
         let booked = charged.map_err(|blocked| refusal(&blocked))?;
         let amount = cost.unwrap_or_default();
-        Ok(Deposit::new(ledger, caller, amount, booked))
+        let backing = Backing::Own(booked);
+        Ok(Deposit::new(ledger, caller, amount, backing))
     }
 
     /// Every limit of the caller's org, and of its user where one is proved, with what is left.
     pub fn allowances(&self, caller: &Caller) -> Vec<Allowance> {
+        if let Some(allowances) = self.common.as_ref().and_then(|c| c.allowances(caller)) {
+            return allowances;
+        }
         let ledger = self.ledger(caller);
         let mut state = ledger.lock();
         state
@@ -253,11 +302,17 @@ impl Ledger {
         need: Need,
         booked: Booked,
     ) -> (Option<Slot>, Hold) {
+        let own = || Backing::Own(booked);
         let slot = need
             .slot
-            .then(|| Slot::new(Arc::clone(self), caller, lane == Lane::Bulk));
-        let hold = Hold::new(Arc::clone(self), caller, need, booked);
+            .then(|| Slot::new(Arc::clone(self), caller, lane == Lane::Bulk, own()));
+        let hold = Hold::new(Arc::clone(self), caller, need, own());
         (slot, hold)
+    }
+
+    /// Wakes whoever is first in line.
+    fn ring(&self) {
+        self.lock().turnstile.ring();
     }
 
     /// Changes the accounts and wakes whoever is first in line.

@@ -18,6 +18,11 @@ pub(super) struct Rate {
 const MINUTE: Duration = Duration::from_mins(1);
 
 impl Rate {
+    /// A bucket that is full again at `full_at`; full where that is unknown or past.
+    pub fn full_at(full_at: Option<Instant>) -> Self {
+        Self { full_at }
+    }
+
     /// How long until `units` are there; zero when they are now.
     pub fn wait_for(&self, units: u64, size: NonZeroU32, now: Instant) -> Duration {
         let after = self.full_at.map_or(now, |at| at.max(now)) + time_of(units, size);

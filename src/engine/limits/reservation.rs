@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::account::Booked;
 use super::{Ledger, Need};
 use crate::domain::{Caller, Money};
+use crate::shared::books::{Books, Lent};
 
 /// A slot among the org's calls in flight, given back when dropped.
 pub struct Slot {
     ledger: Arc<Ledger>,
     caller: Caller,
     bulk: bool,
+    backing: Backing,
 }
 
 /// Tokens and money that one upstream attempt may use. Dropped unsettled, it is charged in full.
@@ -18,7 +20,9 @@ pub struct Hold {
     ledger: Arc<Ledger>,
     caller: Caller,
     need: Need,
-    booked: Booked,
+    backing: Backing,
+    /// Where the money came from, while the store was away.
+    lent: Option<Lent>,
     settled: bool,
 }
 
@@ -27,36 +31,65 @@ pub struct Deposit {
     ledger: Arc<Ledger>,
     caller: Caller,
     amount: Money,
-    booked: Booked,
+    backing: Backing,
+    settled: bool,
+}
+
+/// Where a reservation stands.
+pub(super) enum Backing {
+    /// In the accounts of this process.
+    Own(Booked),
+    /// In the books that replicas share, under this name.
+    Common {
+        /// The books.
+        books: Arc<Books>,
+        /// The record's name.
+        id: String,
+    },
 }
 
 impl Slot {
-    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, bulk: bool) -> Self {
+    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, bulk: bool, backing: Backing) -> Self {
         Self {
             ledger,
             caller: caller.clone(),
             bulk,
+            backing,
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.ledger
-            .give_back(|accounts| accounts.leave_slot(&self.caller, self.bulk));
+        match &self.backing {
+            Backing::Own(_) => self
+                .ledger
+                .give_back(|accounts| accounts.leave_slot(&self.caller, self.bulk)),
+            Backing::Common { books, id } => {
+                let ledger = Arc::clone(&self.ledger);
+                books.leave(&self.caller, id.clone(), move || ledger.ring());
+            }
+        }
     }
 }
 
 impl Hold {
-    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, need: Need, booked: Booked) -> Self {
+    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, need: Need, backing: Backing) -> Self {
         ledger.metrics.reserved_tokens.inc_by(tokens(need));
         Self {
             ledger,
             caller: caller.clone(),
             need,
-            booked,
+            backing,
+            lent: None,
             settled: false,
         }
+    }
+
+    /// The same, with its money out of what was set apart for the dark.
+    pub(super) fn out_of(mut self, lent: Lent) -> Self {
+        self.lent = Some(lent);
+        self
     }
 
     /// The most that the attempt may cost, which is charged where nobody tells what it did cost.
@@ -82,10 +115,22 @@ impl Hold {
             .metrics
             .reserved_tokens
             .dec_by(tokens(self.need));
-        let now = self.ledger.clock.now();
-        self.ledger.give_back(|accounts| {
-            accounts.settle(&self.caller, self.need, self.booked, (used, cost), now);
-        });
+        if let Some(lent) = self.lent.take() {
+            lent.settle(cost);
+        }
+        match &self.backing {
+            Backing::Own(booked) => {
+                let now = self.ledger.clock.now();
+                self.ledger.give_back(|accounts| {
+                    accounts.settle(&self.caller, self.need, *booked, (used, cost), now);
+                });
+            }
+            Backing::Common { books, id } => {
+                let ledger = Arc::clone(&self.ledger);
+                let used = (used, cost);
+                books.settle(&self.caller, id.clone(), used, move || ledger.ring());
+            }
+        }
     }
 }
 
@@ -96,12 +141,18 @@ impl Drop for Hold {
 }
 
 impl Deposit {
-    pub(super) fn new(ledger: Arc<Ledger>, caller: &Caller, amount: Money, booked: Booked) -> Self {
+    pub(super) fn new(
+        ledger: Arc<Ledger>,
+        caller: &Caller,
+        amount: Money,
+        backing: Backing,
+    ) -> Self {
         Self {
             ledger,
             caller: caller.clone(),
             amount,
-            booked,
+            backing,
+            settled: false,
         }
     }
 
@@ -111,10 +162,29 @@ impl Deposit {
     }
 
     /// Corrects it to what was spent, on the day on which it was charged.
-    pub fn settle(self, cost: Money) {
-        self.ledger.give_back(|accounts| {
-            accounts.correct(&self.caller, self.booked, self.amount, cost);
-        });
+    pub fn settle(mut self, cost: Money) {
+        self.correct(cost);
+    }
+
+    fn correct(&mut self, cost: Money) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
+        match &self.backing {
+            Backing::Own(booked) => self.ledger.give_back(|accounts| {
+                accounts.correct(&self.caller, *booked, self.amount, cost);
+            }),
+            Backing::Common { books, id } => {
+                let ledger = Arc::clone(&self.ledger);
+                books.settle(&self.caller, id.clone(), (0, cost), move || ledger.ring());
+            }
+        }
+    }
+}
+
+impl Drop for Deposit {
+    fn drop(&mut self) {
+        self.correct(self.amount);
     }
 }
 

@@ -367,11 +367,11 @@ fn money_left(limits: &Limits, caller: &Caller) -> f64 {
 async fn a_deposit_is_charged_at_once_and_corrected_once_its_cost_is_known() {
     let (limits, caller) = (limits(), caller(budget(1_000_000)));
     let most = Some(Money::micros(600_000));
-    let deposit = limits.deposit(&caller, most).expect("room");
+    let deposit = limits.deposit(&caller, most).await.expect("room");
     assert!((money_left(&limits, &caller) - 0.4).abs() < 1e-9);
     deposit.settle(Money::micros(100_000));
     assert!((money_left(&limits, &caller) - 0.9).abs() < 1e-9);
-    drop(limits.deposit(&caller, most).expect("room"));
+    drop(limits.deposit(&caller, most).await.expect("room"));
     assert!((money_left(&limits, &caller) - 0.3).abs() < 1e-9);
 }
 
@@ -379,18 +379,18 @@ async fn a_deposit_is_charged_at_once_and_corrected_once_its_cost_is_known() {
 async fn nobody_waits_for_the_money_of_a_deposit() {
     let (limits, caller) = (limits(), caller(budget(1_000_000)));
     let most = Some(Money::micros(600_000));
-    let _deposit = limits.deposit(&caller, most).expect("room");
+    let _deposit = limits.deposit(&caller, most).await.expect("room");
     let spent = |refusal: Option<Refusal>| match refusal {
         Some(Refusal::Spent { retry_in, .. }) => retry_in > WHILE_OTHERS_END,
         _ => false,
     };
-    assert!(spent(limits.deposit(&caller, most).err()));
+    assert!(spent(limits.deposit(&caller, most).await.err()));
     let refused = reserve(&limits, &caller, Lane::Single, need(600_000), 600);
     assert!(spent(refused.await.err()), "told at once until when");
     let never = limits.deposit(&caller, Some(Money::micros(1_000_001)));
-    assert!(matches!(never.err(), Some(Refusal::OverLimit { .. })));
+    assert!(matches!(never.await.err(), Some(Refusal::OverLimit { .. })));
     assert!(matches!(
-        limits.deposit(&caller, None).err(),
+        limits.deposit(&caller, None).await.err(),
         Some(Refusal::OverLimit { .. })
     ));
 }

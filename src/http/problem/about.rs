@@ -93,6 +93,9 @@ impl Problem {
                 ))),
                 ..retry(Code::Overloaded, error.to_string(), Some(*retry_in))
             },
+            Error::StoreDown { retry_in } => {
+                retry(Code::SharedStoreDown, error.to_string(), Some(*retry_in))
+            }
             Error::UpstreamRefused(_) => Self::new(Code::UpstreamRefused, error.to_string()),
             Error::UpstreamFailed(_) => retry(Code::UpstreamFailed, error.to_string(), None),
             Error::IdempotencyMismatch => {

@@ -55,6 +55,7 @@ pub async fn forget(
         .map_err(|error| wrong(&format!("{error}")))?;
     forget
         .run(&caller, record)
+        .await
         .map_err(|error| Problem::about(&caller, &error))?;
     let record_id = record.to_string();
     Ok(Json(Forgotten { record_id }).into_response())

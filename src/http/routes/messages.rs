@@ -202,7 +202,7 @@ pub async fn list(
     ForMessages(caller): ForMessages,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
-    let counted = allowances.run(&caller);
+    let counted = allowances.run(&caller).await;
     counted.map_err(|error| Problem::about(&caller, &error))?;
     let wrong = |detail: &'static str| Problem::new(Code::InvalidRequest, detail);
     let Query(which) = which.map_err(|_| wrong("limit must be a whole number from 1 to 1000"))?;
@@ -253,7 +253,7 @@ pub async fn retrieve(
     ForMessages(caller): ForMessages,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let counted = allowances.run(&caller);
+    let counted = allowances.run(&caller).await;
     counted.map_err(|error| Problem::about(&caller, &error))?;
     let all = models::all(&caller.org);
     let model = all.iter().find(|model| model.name.as_str() == id);

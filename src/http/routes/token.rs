@@ -132,6 +132,7 @@ pub async fn create(
     // A call like any other, once it is known whose.
     allowances
         .run(&given.caller)
+        .await
         .map_err(|error| Problem::about(&given.caller, &error))?;
     let mut response = Json(AccessToken {
         access_token: given.token,

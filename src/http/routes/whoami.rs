@@ -90,6 +90,7 @@ pub async fn whoami(
 ) -> Result<Response, Problem> {
     let left = allowances
         .run(&caller)
+        .await
         .map_err(|error| Problem::about(&caller, &error))?;
     let answer = WhoAmI {
         org_id: caller.org.id.to_string(),

@@ -88,7 +88,7 @@ impl RelayBatches {
         request_id: &RequestId,
     ) -> Result<Admitted, Error> {
         let public_url = self.opened_for(caller)?.to_owned();
-        self.parts.limits.admit_request(caller)?;
+        self.parts.limits.admit_request(caller).await?;
         self.charge_overdue();
         let (org, id) = (Arc::clone(&caller.org), request_id.clone());
         // A body may have 256 MB, and other calls share the worker that would read it.
@@ -99,7 +99,7 @@ impl RelayBatches {
             .map_err(Error::Unfit)?;
         let placing = Placing::of(caller, &requests, &self.parts.dispatch)?;
         let secret = self.secret_at(&placing.provider).ok_or(Error::Internal)?;
-        let deposit = self.parts.limits.deposit(caller, placing.bound)?;
+        let deposit = self.parts.limits.deposit(caller, placing.bound).await?;
         Ok(Admitted {
             body: requests.with_models(&placing.names()),
             requests: requests.all.len(),

@@ -64,7 +64,7 @@ impl RelayBatches {
         errand: Errand,
     ) -> Result<Answered, Error> {
         let public_url = self.opened_for(caller)?;
-        let id = self.admit(caller, about)?;
+        let id = self.admit(caller, about).await?;
         let mut turn = about.turn(caller);
         let reply = self.ask(&mut turn, about, &id, errand).await?;
         if errand == Errand::Delete

@@ -113,9 +113,9 @@ impl RelayBatches {
     }
 
     /// Lets a call about a batch in: the org may use batches, has calls left, and was given this id.
-    fn admit(&self, caller: &Caller, about: &About<'_>) -> Result<BatchId, Error> {
+    async fn admit(&self, caller: &Caller, about: &About<'_>) -> Result<BatchId, Error> {
         self.opened_for(caller)?;
-        self.parts.limits.admit_request(caller)?;
+        self.parts.limits.admit_request(caller).await?;
         self.charge_overdue();
         BatchId::open(about.id, caller.org.id, |provider| self.secret_at(provider))
             .ok_or(Error::NoSuchBatch)

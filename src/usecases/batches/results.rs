@@ -45,7 +45,7 @@ impl RelayBatches {
     }
 
     async fn open_results(&self, caller: &Caller, about: &About<'_>) -> Result<Results, Error> {
-        let id = self.admit(caller, about)?;
+        let id = self.admit(caller, about).await?;
         let mut turn = about.turn(caller);
         let place = &id.place;
         let asked = self

@@ -58,7 +58,7 @@ impl CountTokens {
         by: Deadline,
         trail: &mut Trail,
     ) -> Result<Bytes, Error> {
-        let route = admitted(&self.parts, caller, &message)?;
+        let route = admitted(&self.parts, caller, &message).await?;
         let (message, cover) = covered(caller, message, by).await?;
         trail.sends_message(&message.body(), cover.as_ref());
         let mut turn = Turn::new(

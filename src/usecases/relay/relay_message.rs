@@ -110,7 +110,7 @@ impl RelayMessage {
     ) -> Result<Relayed, Error> {
         let Parts { audit, clock, .. } = &*self.parts;
         let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
-        let route = match admitted(&self.parts, caller, &message) {
+        let route = match admitted(&self.parts, caller, &message).await {
             Ok(route) => route,
             Err(error) => {
                 end(claim, &Err(error.clone()));
@@ -177,8 +177,12 @@ pub const TASK: &str = "messages";
 ///
 /// # Errors
 /// Which of these is missing.
-pub fn admitted(parts: &Parts, caller: &Caller, message: &Message) -> Result<Arc<Route>, Error> {
-    parts.limits.admit_request(caller)?;
+pub async fn admitted(
+    parts: &Parts,
+    caller: &Caller,
+    message: &Message,
+) -> Result<Arc<Route>, Error> {
+    parts.limits.admit_request(caller).await?;
     let org = &caller.org;
     let route = models::way(org, &message.model).ok_or_else(|| {
         let names = models::all(org);
