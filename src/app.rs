@@ -4,6 +4,7 @@
 //! and runs the very app that ships.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -16,7 +17,7 @@ use crate::engine::cache::Cache;
 use crate::engine::dispatch::{Dispatch, Upstream};
 use crate::engine::flight::Flights;
 use crate::engine::idempotency::Idempotency;
-use crate::engine::limits::Limits;
+use crate::engine::limits::{Common, Limits};
 use crate::engine::slots::Slots;
 use crate::http::bodies::Bodies;
 use crate::http::layers::{Door, ROOM};
@@ -28,6 +29,7 @@ use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
+use crate::shared::{self, Books, Link, SharedMemory, books};
 use crate::telemetry::{Audit, Metrics};
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
@@ -37,12 +39,19 @@ use crate::usecases::{
 /// The gateway, built and not yet started.
 pub struct App {
     settings: Settings,
+    store: Option<Store>,
     state: HttpState,
     audit: Audit,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     lifecycle: Lifecycle,
+}
+
+/// What is shared with other replicas.
+struct Store {
+    link: Arc<Link>,
+    common: Common,
 }
 
 /// Time and randomness.
@@ -69,6 +78,9 @@ pub struct Reloader {
     metrics: Arc<Metrics>,
 }
 
+/// How long a start waits for the store.
+const FOR_THE_STORE: Duration = Duration::from_secs(2);
+
 impl Default for World {
     fn default() -> Self {
         Self {
@@ -88,11 +100,26 @@ impl App {
         privacy::prepare(clock.timestamp().to_zoned(TimeZone::UTC).date());
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Lifecycle::default();
-        let limits = Arc::new(Limits::new(Arc::clone(&clock), Arc::clone(&metrics)));
+        let mut limits = Limits::new(Arc::clone(&clock), Arc::clone(&metrics));
+        let store = settings.shared.as_ref().map(|shared| {
+            let link = Arc::new(Link::new(shared, Arc::clone(&metrics)));
+            let name = format!("{:032x}", SystemEntropy.bits());
+            Store::behind(link, name, shared, &clock, &lifecycle)
+        });
+        if let Some(store) = &store {
+            limits = limits.shared_by(store.common.clone());
+        }
+        let limits = Arc::new(limits);
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
-        let memory: Arc<dyn Memory> = Arc::new(InMemory::new(Arc::clone(&clock)));
+        let memory: Arc<dyn Memory> = match &store {
+            Some(store) => Arc::new(SharedMemory::new(
+                Arc::clone(&store.link),
+                Arc::clone(&clock),
+            )),
+            None => Arc::new(InMemory::new(Arc::clone(&clock))),
+        };
         let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
         let upstreams = settings
             .providers
@@ -153,6 +180,7 @@ impl App {
         };
         Ok(Self {
             settings,
+            store,
             state,
             audit,
             metrics,
@@ -182,6 +210,9 @@ impl App {
     pub async fn serve(self, listeners: Listeners) -> anyhow::Result<()> {
         let lifecycle::Settings { drain, .. } = self.settings.lifecycle;
         let lifecycle = self.lifecycle;
+        if let Some(store) = &self.store {
+            store.open(Arc::clone(&self.clock), &lifecycle).await;
+        }
         let door = Door {
             clock: self.clock,
             entropy: self.entropy,
@@ -221,6 +252,47 @@ impl App {
                 .collect();
             anyhow::anyhow!("still running when the drain ended: {}", names.join(", "))
         })
+    }
+}
+
+impl Store {
+    /// The parts behind `link`; `name` is this replica's, which no other has, nor this one after a restart.
+    fn behind(
+        link: Arc<Link>,
+        name: String,
+        shared: &shared::Settings,
+        clock: &Arc<dyn Clock>,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        let settings = books::Settings {
+            replicas: shared.replicas.get(),
+            ..books::Settings::default()
+        };
+        let books = Books::new(
+            Arc::clone(&link),
+            settings,
+            name,
+            Arc::clone(clock),
+            lifecycle.clone(),
+        );
+        let common = Common {
+            books: Arc::new(books),
+            on_outage: shared.on_outage,
+            replicas: shared.replicas,
+            clock: Arc::clone(clock),
+        };
+        Self { link, common }
+    }
+
+    /// Opens the way to the store, and waits for it for a moment: calls of the first second should not be in the dark.
+    async fn open(&self, clock: Arc<dyn Clock>, lifecycle: &Lifecycle) {
+        let mut changes = self.link.changes();
+        lifecycle.spawn_detached(Arc::clone(&self.link).keep(clock));
+        lifecycle.spawn_detached(Arc::clone(&self.common.books).keep());
+        let up = changes.wait_for(|is_up| *is_up);
+        if tokio::time::timeout(FOR_THE_STORE, up).await.is_err() {
+            tracing::warn!("the store behind the replicas is not there; serving without it");
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use toml::{Table, Value};
 
-use super::later;
 use super::mistakes::{Notebook, did_you_mean, looks_secret, shown_of_unknown};
 use super::reader::{Entry, full_key};
 use crate::domain::TaskName;
@@ -14,7 +13,14 @@ use crate::domain::TaskName;
 const PREFIX: &str = "BELAY__";
 
 /// Tables whose values the environment may set, beside `tasks`.
-const PLAIN: [&str; 5] = ["server", "cache", "idempotency", "audit", "telemetry"];
+const PLAIN: [&str; 6] = [
+    "server",
+    "cache",
+    "shared",
+    "idempotency",
+    "audit",
+    "telemetry",
+];
 
 /// Tables that hold lists, or names that a variable cannot spell.
 const IN_THE_FILE: [&str; 5] = ["orgs", "providers", "models", "prices", "capabilities"];
@@ -109,14 +115,14 @@ fn place(name: &str) -> Result<Vec<String>, String> {
         [table, ..] if IN_THE_FILE.contains(&table) => Err(format!(
             "cannot come from the environment: lists can be set in the file only, and so can all of `{table}`"
         )),
-        [table, ..] => Err(later::not_yet(table, later::AT_THE_TOP).unwrap_or_else(|| {
+        [table, ..] => {
             let tables = PLAIN.iter().copied().chain(["tasks"]);
             let near = did_you_mean(table, tables);
-            format!(
+            Err(format!(
                 "sets nothing; variables can set keys of: {}, tasks{near}",
                 PLAIN.join(", ")
-            )
-        })),
+            ))
+        }
         [] => Err("sets nothing".to_owned()),
     }
 }

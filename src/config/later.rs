@@ -5,9 +5,6 @@ use super::reader::Section;
 /// A key that comes later, and what it is for.
 type Later = (&'static str, &'static str);
 
-/// At the top of the file.
-pub const AT_THE_TOP: &[Later] = &[("shared", "sharing limits between replicas")];
-
 /// In `[server]`.
 pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
 

@@ -31,6 +31,7 @@ mod reader;
 #[cfg(test)]
 mod scripted;
 mod settings;
+mod shared;
 mod tasks;
 mod warnings;
 mod watch;

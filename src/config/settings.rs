@@ -10,7 +10,7 @@ use super::later;
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::{Entry, Section};
-use super::{addresses, capabilities, credentials, orgs, providers, tasks};
+use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks};
 use crate::identity::{KeyHash, Roster, Tenant, Tokens};
 use crate::providers::Kind;
 use crate::telemetry::audit::Target;
@@ -29,6 +29,8 @@ pub struct Settings {
     pub tenants: Vec<Tenant>,
     /// What access tokens are signed with, where any are given.
     pub tokens: Option<Tokens>,
+    /// The store behind several replicas, where there are several.
+    pub shared: Option<crate::shared::Settings>,
     /// Sizes and times of the core.
     pub engine: engine::Settings,
     /// How log lines look.
@@ -133,6 +135,7 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
             old.server == new.server && old.lifecycle == new.lifecycle,
         ),
         ("providers", same_providers),
+        ("shared", old.shared == new.shared),
         ("cache", old.engine.cache_bytes == new.engine.cache_bytes),
         (
             "idempotency",
@@ -203,7 +206,6 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistakes {
 /// Every section. What others refer to comes first.
 fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Settings {
     let mut root = Section::root(table, notebook);
-    later::refuse(&mut root, later::AT_THE_TOP);
     let (server, lifecycle) = server(root.section("server"));
     let mut providers = providers::read(&mut root, secrets);
     let prices = models::prices(&mut root);
@@ -222,6 +224,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     let tokens = credentials::tokens(&mut root, secrets, public_url);
     let tenants = orgs::read(&mut root, &models, &tasks, &around);
     let engine = engine(&mut root);
+    let shared = shared::read(&mut root, secrets);
     let logs = logs(root.section("telemetry"));
     let audit = audit(root.section("audit"), secrets);
     root.done();
@@ -231,6 +234,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         providers: providers.built,
         tenants,
         tokens,
+        shared,
         engine,
         logs,
         audit,
@@ -453,12 +457,6 @@ mod tests {
 
     #[test]
     fn keys_that_are_to_come_are_not_yet() {
-        let told = mistake("[cache]", "[shared]\nredis = \"env:REDIS_URL\"\n[cache]");
-        assert!(told.starts_with("shared: not yet: "), "{told}");
-        assert!(
-            told.ends_with("comes with a later release; remove it"),
-            "{told}"
-        );
         let told = mistake("docs = true", "tls = {}");
         assert!(told.starts_with("server.tls: not yet"), "{told:?}");
         let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");

@@ -177,6 +177,8 @@ impl fmt::Debug for Address {
     }
 }
 
+impl Eq for Address {}
+
 impl PartialEq for Address {
     fn eq(&self, other: &Self) -> bool {
         let secret = |one: &Self| one.password.as_ref().map(|p| p.expose_secret().to_owned());

@@ -335,14 +335,10 @@ impl Books {
         }
     }
 
-    /// Beats until the process stops.
+    /// Beats, and never ends: what is under way when the process stops still is this replica's.
     pub async fn keep(self: Arc<Self>) {
-        let stopping = self.lifecycle.clone();
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.settings.beat) => {}
-                () = stopping.stopping() => return,
-            }
+            tokio::time::sleep(self.settings.beat).await;
             if self.link.is_up() {
                 self.beat().await;
             }
@@ -544,7 +540,7 @@ impl Books {
                     after();
                     return;
                 }
-                if books.lifecycle.is_stopping() {
+                if books.lifecycle.is_stopping() && !books.link.is_up() {
                     // What nobody tells is charged in full when the lease ends.
                     return;
                 }

@@ -24,8 +24,10 @@ use redis::{
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, watch};
 
+use super::Settings;
 use super::address::{Address, Way};
-use crate::lifecycle::Lifecycle;
+use crate::domain::Clock;
+use crate::telemetry::Metrics;
 
 /// The way to the store.
 pub struct Link {
@@ -36,6 +38,7 @@ pub struct Link {
     failures: AtomicU32,
     broken: Notify,
     is_up: watch::Sender<bool>,
+    metrics: Arc<Metrics>,
 }
 
 /// An open connection.
@@ -58,17 +61,17 @@ const CONNECTING: Duration = Duration::from_secs(2);
 const LOOKING: Duration = Duration::from_millis(250);
 
 impl Link {
-    /// The way to the store at `address`, over which no command takes longer than `time`; `root` is the PEM of the one
-    /// authority that may have certified it, where the machine's own do not count.
-    pub fn new(address: Address, root: Option<Vec<u8>>, time: Duration) -> Self {
+    /// The way to the store that `settings` name. It begins down; [`Self::keep`] opens it.
+    pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Self {
         Self {
-            address,
-            root,
-            time,
+            address: settings.address.clone(),
+            root: settings.root.clone().map(String::into_bytes),
+            time: settings.time,
             wire: ArcSwapOption::empty(),
             failures: AtomicU32::new(0),
             broken: Notify::new(),
             is_up: watch::Sender::new(false),
+            metrics,
         }
     }
 
@@ -141,6 +144,7 @@ impl Link {
     }
 
     fn failed(&self, is_final: bool) {
+        self.metrics.store_failed();
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if is_final || failures >= FAILURES {
             self.wire.store(None);
@@ -152,8 +156,10 @@ impl Link {
         }
     }
 
-    /// Connects, and connects again whenever the store has gone, until the process ends.
-    pub async fn keep(self: Arc<Self>, lifecycle: Lifecycle) {
+    /// Connects, and connects again whenever the store has gone. It never ends: what is under way when the process stops
+    /// still has to be settled.
+    pub async fn keep(self: Arc<Self>, clock: Arc<dyn Clock>) {
+        let mut since = clock.now();
         loop {
             let attempt = tokio::time::timeout(CONNECTING, self.connect()).await;
             if let Ok(Ok(wire)) = attempt {
@@ -161,15 +167,13 @@ impl Link {
                 self.wire.store(Some(Arc::new(wire)));
                 tracing::info!(store = %self.address, "the store behind the replicas is there");
                 self.is_up.send_replace(true);
-                tokio::select! {
-                    () = self.broken.notified() => {}
-                    () = lifecycle.stopping() => return,
-                }
+                self.metrics
+                    .store_is(true, clock.now().saturating_duration_since(since));
+                self.broken.notified().await;
+                since = clock.now();
+                self.metrics.store_is(false, Duration::ZERO);
             }
-            tokio::select! {
-                () = tokio::time::sleep(LOOKING) => {}
-                () = lifecycle.stopping() => return,
-            }
+            tokio::time::sleep(LOOKING).await;
         }
     }
 

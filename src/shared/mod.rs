@@ -22,7 +22,34 @@ pub mod memory;
 #[cfg(test)]
 pub(crate) mod scripted;
 
+use std::num::NonZeroU32;
+use std::time::Duration;
+
 pub use address::Address;
 pub use books::Books;
 pub use link::{Down, Link};
 pub use memory::SharedMemory;
+
+/// The store behind several replicas. In the file: `[shared]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where it is.
+    pub address: Address,
+    /// The PEM of the one authority that may have certified it; the machine's own count where there is none.
+    pub root: Option<String>,
+    /// The longest that a command may take. Default: 50 ms.
+    pub time: Duration,
+    /// What becomes of calls while it is away. Default: local.
+    pub on_outage: OnOutage,
+    /// At most so many replicas.
+    pub replicas: NonZeroU32,
+}
+
+/// What becomes of calls while the store is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnOutage {
+    /// Each replica goes on with its share.
+    Local,
+    /// They are turned away.
+    Refuse,
+}

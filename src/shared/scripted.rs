@@ -1,13 +1,15 @@
 //! A real Redis for tests, on a port of its own, that ends with the test.
 
 use std::net::TcpListener;
+use std::num::NonZeroU32;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::Address;
-use super::link::Link;
+use super::{Address, Link, OnOutage, Settings};
+use crate::domain::SystemClock;
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
 
 /// A server, running.
 pub struct Server {
@@ -55,10 +57,16 @@ impl Server {
     /// A way there, once it stands.
     pub async fn link(&self, lifecycle: &Lifecycle) -> Arc<Link> {
         let address = Address::parse(&format!("redis://127.0.0.1:{}", self.port));
-        let link = Link::new(address.expect("an address"), None, Duration::from_secs(2));
-        let link = Arc::new(link);
+        let settings = Settings {
+            address: address.expect("an address"),
+            root: None,
+            time: Duration::from_secs(2),
+            on_outage: OnOutage::Refuse,
+            replicas: NonZeroU32::MIN,
+        };
+        let link = Arc::new(Link::new(&settings, Arc::new(Metrics::new())));
         let mut changes = link.changes();
-        lifecycle.spawn("link", Arc::clone(&link).keep(lifecycle.clone()));
+        lifecycle.spawn_detached(Arc::clone(&link).keep(Arc::new(SystemClock)));
         let up = changes.wait_for(|is_up| *is_up);
         tokio::time::timeout(Duration::from_secs(10), up)
             .await

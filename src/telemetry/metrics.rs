@@ -35,6 +35,12 @@ pub struct Metrics {
     batches: Family<BatchLabels, Counter>,
     /// Calls whose caller was not recognised, by reason.
     refused: Family<RefusedLabel, Counter>,
+    /// 1 while the store behind the replicas is there; not set where there is none.
+    shared_up: Gauge,
+    /// Commands that the store did not answer as it should, or not in time.
+    shared_failures: Counter,
+    /// Seconds for which it was away.
+    shared_dark_seconds: Counter<f64, std::sync::atomic::AtomicU64>,
     /// Further attempts at the same target.
     retries: Counter,
     /// 1 while a model of the provider is not asked because it keeps failing.
@@ -133,6 +139,9 @@ impl Metrics {
             limited: Family::default(),
             batches: Family::default(),
             refused: Family::default(),
+            shared_up: Gauge::default(),
+            shared_failures: Counter::default(),
+            shared_dark_seconds: Counter::default(),
             retries: Counter::default(),
             breaker_open: Family::default(),
             reserved_tokens: Gauge::default(),
@@ -183,6 +192,22 @@ impl Metrics {
             "limited",
             "Calls that a limit turned away",
             self.limited.clone(),
+        );
+        r.register(
+            "shared_up",
+            "1 while the store behind the replicas is there",
+            self.shared_up.clone(),
+        );
+        r.register(
+            "shared_failures",
+            "Commands that the store did not answer as it should",
+            self.shared_failures.clone(),
+        );
+        r.register_with_unit(
+            "shared_dark",
+            "Seconds for which the store was away",
+            Unit::Seconds,
+            self.shared_dark_seconds.clone(),
         );
         r.register(
             "refused",
@@ -248,6 +273,17 @@ impl Metrics {
         self.request_seconds.observe(total.as_secs_f64());
         self.overhead_seconds
             .observe(total.saturating_sub(upstream).as_secs_f64());
+    }
+
+    /// The store behind the replicas did not answer as it should.
+    pub fn store_failed(&self) {
+        self.shared_failures.inc();
+    }
+
+    /// The store behind the replicas came, after this time, or went.
+    pub fn store_is(&self, up: bool, dark: Duration) {
+        self.shared_up.set(i64::from(up));
+        self.shared_dark_seconds.inc_by(dark.as_secs_f64());
     }
 
     /// Nobody was recognised, for this reason.

@@ -19,8 +19,8 @@ use super::turnstile::{Lane, Place};
 use super::{Ledger, Need, Refusal, refusal};
 use crate::domain::{Caller, Clock, LimitName, Limits, Money};
 use crate::engine::flight::Patience;
-use crate::shared::Down;
 use crate::shared::books::{self, Books, Verdict};
+use crate::shared::{Down, OnOutage};
 
 /// What several replicas use together.
 #[derive(Clone)]
@@ -33,15 +33,6 @@ pub struct Common {
     pub replicas: NonZeroU32,
     /// The time.
     pub clock: Arc<dyn Clock>,
-}
-
-/// What becomes of calls while the store is away. In the file: `shared.on_outage`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnOutage {
-    /// Each replica goes on with its share.
-    Local,
-    /// They are turned away.
-    Refuse,
 }
 
 /// How long one who is turned away for the store's sake should stay away.

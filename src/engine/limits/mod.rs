@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use account::Allowance;
 use account::{Accounts, Blocked, Booked};
-pub use common::{Common, OnOutage};
+pub use common::Common;
 use reservation::Backing;
 pub use reservation::{Deposit, Hold, Slot};
 use tokio::time::Instant;

@@ -1,0 +1,113 @@
+//! `[shared]`: the store behind several replicas.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use secrecy::ExposeSecret as _;
+
+use super::environment::Secrets;
+use super::reader::Section;
+use crate::shared::{Address, OnOutage, Settings};
+
+/// Reads the section, where it stands at all.
+pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
+    let mut section = root.section_if_there("shared")?;
+    let address = section
+        .need(
+            "redis",
+            "it must be env:NAME or file:PATH of the address of a Redis or Valkey",
+        )
+        .and_then(|entry| {
+            let text = secrets.reveal(&entry)?;
+            let read = Address::parse(text.expose_secret());
+            read.map_err(|why| entry.note(format!("refers to an address that {why}")))
+                .ok()
+        });
+    let root_of_trust = section
+        .take("ca")
+        .map(|entry| secrets.reveal_pem(&entry, "the authority that certified the store"));
+    let time = section
+        .take("timeout_ms")
+        .and_then(|entry| entry.whole(5..=5_000))
+        .map_or(Duration::from_millis(50), Duration::from_millis);
+    let on_outage = section
+        .take("on_outage")
+        .and_then(|entry| entry.choice(&["local", "refuse"]));
+    let replicas = section
+        .need(
+            "replicas",
+            "it must be how many replicas there are at most: each holds its share of every limit while the store is away",
+        )
+        .and_then(|entry| entry.whole(1..=1_000))
+        .and_then(|count| u32::try_from(count).ok())
+        .and_then(NonZeroU32::new);
+    section.done();
+    Some(Settings {
+        address: address?,
+        root: match root_of_trust {
+            None => None,
+            Some(pem) => Some(pem?),
+        },
+        time,
+        on_outage: match on_outage {
+            Some("refuse") => OnOutage::Refuse,
+            _ => OnOutage::Local,
+        },
+        replicas: replicas?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Scripted, mistake};
+    use super::super::settings::read as read_all;
+    use super::*;
+
+    fn with(section: &str) -> Result<Option<Settings>, String> {
+        let config = Scripted::EXAMPLE.replace("[cache]", &format!("[shared]\n{section}\n[cache]"));
+        let around = Scripted::example()
+            .with("REDIS_URL", "rediss://belay:hunter2@cache.example:6380/1")
+            .with("WRONG", "http://cache.example");
+        let read = read_all(&config, &around).map_err(|mistakes| mistakes.to_string());
+        read.map(|settings| settings.shared)
+    }
+
+    #[test]
+    fn the_store_comes_as_it_is_written() {
+        let little = with("redis = \"env:REDIS_URL\"\nreplicas = 3");
+        let little = little.expect("a good config").expect("a store");
+        assert_eq!(little.time, Duration::from_millis(50));
+        assert_eq!(little.on_outage, OnOutage::Local);
+        assert_eq!(little.replicas.get(), 3);
+        let all = with(
+            "redis = \"env:REDIS_URL\"\nreplicas = 2\ntimeout_ms = 20\non_outage = \"refuse\"",
+        );
+        let all = all.expect("a good config").expect("a store");
+        assert_eq!(
+            (all.time, all.on_outage),
+            (Duration::from_millis(20), OnOutage::Refuse)
+        );
+        assert!(!format!("{all:?}").contains("hunter2"));
+        let none = read_all(Scripted::EXAMPLE, &Scripted::example());
+        assert_eq!(none.expect("a good config").shared, None);
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_meant_is_told_what_would_be_right() {
+        let told = |section: &str| with(section).expect_err("a mistake");
+        assert!(told("replicas = 3").contains("shared.redis: is missing"));
+        assert!(told("redis = \"env:REDIS_URL\"").contains("shared.replicas: is missing"));
+        let address = told("redis = \"env:WRONG\"\nreplicas = 3");
+        assert!(address.contains("must begin with redis://"), "{address}");
+        assert!(!address.contains("cache.example"), "{address}");
+        let plain = told("redis = \"redis://:hunter2@cache\"\nreplicas = 3");
+        assert!(plain.contains("[redacted]") && !plain.contains("hunter2"));
+        let none = told("redis = \"env:REDIS_URL\"\nreplicas = 0");
+        assert!(none.contains("from 1 to 1,000"), "{none}");
+        let word = mistake(
+            "[cache]",
+            "[shared]\nredis = \"env:ANTHROPIC_API_KEY\"\nreplicas = 1\n[cache]",
+        );
+        assert!(word.starts_with("shared.redis"), "{word}");
+    }
+}
