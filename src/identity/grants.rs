@@ -11,7 +11,7 @@ use url::form_urlencoded;
 
 use super::access_token::{self, LIFE};
 use super::api_key::KeyHash;
-use super::credential::Proof;
+use super::credential::{Proof, version_of_secret};
 use super::directory::{self, Directory, Found, Known};
 use super::jwt::{self, Head};
 use super::refusal::Refusal;
@@ -79,11 +79,9 @@ const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bea
 /// Secrets of one client; one that is wrong costs as many comparisons, whoever it names.
 pub const SECRETS: usize = 2;
 
-/// A hash that no secret has: who names a client that is not there waits as long as who names one that is.
-static DECOY: LazyLock<KeyHash> = LazyLock::new(|| {
-    // The hash of a hash, which is no printable key.
-    KeyHash::of(&KeyHash::of("belay").to_string())
-});
+/// A hash to compare with where there is none: who names a client that is not there waits as long as who names one that
+/// is. It is the hash of something that anybody can read here, so nothing may be proved by it.
+static DECOY: LazyLock<KeyHash> = LazyLock::new(|| KeyHash::of("belay"));
 
 impl TokenRequest {
     /// Reads a body of the type `application/x-www-form-urlencoded`; `basic` is what stood in the header beside it.
@@ -155,7 +153,7 @@ impl Directory {
             JWT_BEARER => (assertion(&known, request, now)?, NoGrant::InvalidGrant),
             _ => return Err(NoGrant::UnsupportedGrantType),
         };
-        let version = known.version(&found.caller);
+        let version = found.version.take();
         let version = version.ok_or(NoGrant::InvalidClient(Refusal::Unknown))?;
         found.caller.scopes = scopes(&found.caller, request.scope.as_deref())?;
         // Last, so that a request which asks for too much has not used its assertion up.
@@ -209,16 +207,18 @@ fn by_secret(known: &Known, id: &str, secret: &str) -> Result<Found, NoGrant> {
         _ => &[],
     };
     let presented = KeyHash::of(secret);
-    let decoys = std::iter::repeat(&*DECOY);
-    let fits = hashes
-        .iter()
-        .chain(decoys)
-        .take(SECRETS)
-        .fold(false, |fits, hash| hash.matches(&presented) | fits);
+    let own = hashes.iter().map(|hash| (hash, true));
+    let decoys = std::iter::repeat((&*DECOY, false));
+    let compared = own.chain(decoys).take(SECRETS);
+    // A decoy is compared for its time alone: whoever finds what it is the hash of is nobody.
+    let fits = compared.fold(false, |fits, (hash, is_own)| {
+        (hash.matches(&presented) & is_own) | fits
+    });
     match holder {
         Some(holder) if fits => Ok(Found {
             caller: holder.caller(),
             once: None,
+            version: Some(version_of_secret(&presented)),
         }),
         _ => Err(NoGrant::InvalidClient(Refusal::Unknown)),
     }
