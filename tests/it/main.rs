@@ -34,6 +34,7 @@ mod openapi;
 mod raw_http;
 mod reload;
 mod shutdown;
+mod sign_in;
 mod six_tasks;
 mod upstream_faults;
 mod vertex;
