@@ -91,12 +91,13 @@ fn server(settings: &Settings, page: &mut Page) {
         "not served"
     };
     page.line("documents", documents);
-    let proxies: Vec<_> = server
-        .trusted_proxies
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    page.line("trusted proxies", list(&proxies));
+    let proxies = &server.trusted_proxies;
+    let proxies = if proxies.is_empty() {
+        "none".to_owned()
+    } else {
+        proxies.to_string()
+    };
+    page.line("trusted proxies", proxies);
     let tokens = match &settings.tokens {
         None => "none are given".to_owned(),
         Some(tokens) => {

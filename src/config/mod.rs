@@ -32,6 +32,7 @@ mod reader;
 mod scripted;
 mod settings;
 mod tasks;
+mod tls;
 mod warnings;
 mod watch;
 

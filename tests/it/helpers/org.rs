@@ -10,6 +10,7 @@ use belay::identity::KeyHash;
 use belay::telemetry::audit::Target;
 
 use super::Upstream;
+use super::openssl::Made;
 
 /// Acme's key for the tasks.
 pub const KEY: &str = "belay_acme-for-flow";
@@ -38,11 +39,13 @@ pub struct Config {
     targets: Vec<String>,
     privacy: String,
     org: String,
+    certificates: String,
+    files: BTreeMap<String, String>,
     more: String,
 }
 
-/// The surroundings of every test: our key, and nothing else.
-struct Around;
+/// The surroundings of every test: our key, and the files beside the config.
+struct Around<'a>(&'a BTreeMap<String, String>);
 
 impl Config {
     /// Everything goes to `upstream`, and no limit is near.
@@ -60,6 +63,8 @@ impl Config {
             targets: Vec::new(),
             privacy: String::new(),
             org: String::new(),
+            certificates: String::new(),
+            files: BTreeMap::new(),
             more: String::new(),
         };
         bare.target("claude", address)
@@ -116,6 +121,43 @@ impl Config {
         self
     }
 
+    /// A file beside the config.
+    pub fn file(mut self, name: &str, text: &str) -> Self {
+        self.files.insert(name.to_owned(), text.to_owned());
+        self
+    }
+
+    /// Served by TLS with `server`, to clients of `authority` where one is given.
+    pub fn tls(self, server: &Made, authority: Option<&Made>) -> Self {
+        let own = r#"cert = "file:tls.crt", key = "file:tls.key""#;
+        let own_files = self
+            .file("tls.crt", &server.certificate)
+            .file("tls.key", &server.key);
+        match authority {
+            None => own_files.server("tls", format!("{{ {own} }}")),
+            Some(made) => own_files
+                .file("ca.crt", &made.certificate)
+                .server("tls", format!("{{ {own}, client_ca = \"file:ca.crt\" }}")),
+        }
+    }
+
+    /// Acme is known by this client certificate, too.
+    pub fn shows(mut self, id: &str, certificate: &Made) -> Self {
+        let _ = writeln!(
+            self.certificates,
+            "[[orgs.credentials]]\nkind = \"mtls\"\nid = \"{id}\"\nsha256 = \"{}\"\nscopes = [\"tasks\", \"messages\"]",
+            certificate.fingerprint()
+        );
+        self
+    }
+
+    /// Writes the files that stand beside the config into `folder`.
+    pub fn write_files(&self, folder: &Path) {
+        for (name, text) in &self.files {
+            std::fs::write(folder.join(name), text).expect("it can be written");
+        }
+    }
+
     /// Whole sections, as TOML.
     pub fn more(mut self, text: &str) -> Self {
         self.more.push_str(text);
@@ -151,7 +193,7 @@ impl Config {
         ];
         format!(
             "[server]\n{server}\n\
-             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{orgs}{org}{acme}[orgs.limits]\n{limits}\n{privacy}\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{orgs}{org}{acme}{certificates}[orgs.limits]\n{limits}\n{privacy}\
              [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{orgs}{globex}[orgs.limits]\n{limits}\n\
              {providers}\n[models.default]\ntargets = [{targets}]\n\
              [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
@@ -159,6 +201,7 @@ impl Config {
             acme = acme.concat(),
             privacy = self.privacy,
             org = self.org,
+            certificates = self.certificates,
             globex = globex.concat(),
             orgs = self.orgs,
             providers = self.providers,
@@ -169,7 +212,7 @@ impl Config {
 
     /// What the app is built from. Its audit lines go nowhere, unless the test says otherwise.
     pub fn settings(&self) -> Settings {
-        let read = config::read(&self.text(), &Around);
+        let read = config::read(&self.text(), &Around(&self.files));
         let mut settings = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         settings.audit = Target::Nowhere;
         settings
@@ -194,7 +237,7 @@ fn credential(id: &str, key: &str, scope: &str) -> String {
     )
 }
 
-impl Surroundings for Around {
+impl Surroundings for Around<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "UPSTREAM_KEY").then(|| UPSTREAM_KEY.to_owned())
     }
@@ -203,7 +246,9 @@ impl Surroundings for Around {
         Vec::new()
     }
 
-    fn file(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
+    fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let text = path.to_str().and_then(|name| self.0.get(name));
+        let text = text.ok_or(io::ErrorKind::NotFound)?;
+        Ok(text.clone().into_bytes())
     }
 }

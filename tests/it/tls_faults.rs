@@ -1,0 +1,1 @@
+//! What goes wrong below HTTP, and what a proxy says of a certificate.
