@@ -21,6 +21,7 @@ mod clouds;
 mod credentials;
 mod describe;
 mod environment;
+mod expiry;
 mod later;
 mod mistakes;
 mod models;

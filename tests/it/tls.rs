@@ -183,6 +183,19 @@ async fn both_versions_of_tls_are_spoken_and_carry_a_certificate() {
 }
 
 #[tokio::test]
+async fn a_certificate_without_its_key_opens_nothing_not_even_a_connection() {
+    let (upstream, place) = (Upstream::good().await, Place::new());
+    let orgs = Made::authority("orgs");
+    let (acme, thief) = (orgs.client("acme"), orgs.client("thief"));
+    let app = app(&place.secure(Config::to(&upstream).shows("cert", &acme))).await;
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let told = |key| place.told_to_a_thief(app.public, version, &acme, key);
+        assert_eq!(told(&thief).await, "");
+        assert!(told(&acme).await.contains("\"credential_id\":\"cert\""));
+    }
+}
+
+#[tokio::test]
 async fn the_whole_chain_is_sent() {
     let upstream = Upstream::good().await;
     let root = Made::authority("root");
