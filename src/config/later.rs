@@ -8,9 +8,6 @@ type Later = (&'static str, &'static str);
 /// At the top of the file.
 pub const AT_THE_TOP: &[Later] = &[("shared", "sharing limits between replicas")];
 
-/// In `[server]`.
-pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
-
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
 

@@ -21,6 +21,7 @@ mod clouds;
 mod credentials;
 mod describe;
 mod environment;
+mod expiry;
 mod later;
 mod mistakes;
 mod models;
@@ -32,6 +33,7 @@ mod reader;
 mod scripted;
 mod settings;
 mod tasks;
+mod tls;
 mod warnings;
 mod watch;
 

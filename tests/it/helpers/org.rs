@@ -10,6 +10,7 @@ use belay::identity::KeyHash;
 use belay::telemetry::audit::Target;
 
 use super::Upstream;
+use super::openssl::Made;
 
 /// Acme's key for the tasks.
 pub const KEY: &str = "belay_acme-for-flow";
@@ -144,6 +145,28 @@ impl Config {
     pub fn file(mut self, name: &str, content: &str) -> Self {
         self.files.insert(name.to_owned(), content.to_owned());
         self
+    }
+
+    /// Served by TLS with `server`, to clients of `authority` where one is given.
+    pub fn tls(self, server: &Made, authority: Option<&Made>) -> Self {
+        let own = r#"cert = "file:tls.crt", key = "file:tls.key""#;
+        let own_files = self
+            .file("tls.crt", &server.certificate)
+            .file("tls.key", &server.key);
+        match authority {
+            None => own_files.server("tls", format!("{{ {own} }}")),
+            Some(made) => own_files
+                .file("ca.crt", &made.certificate)
+                .server("tls", format!("{{ {own}, client_ca = \"file:ca.crt\" }}")),
+        }
+    }
+
+    /// Acme is known by this client certificate, too.
+    pub fn shows(self, id: &str, certificate: &Made) -> Self {
+        self.credential(&format!(
+            "kind = \"mtls\"\nid = \"{id}\"\nsha256 = \"{}\"\nscopes = [\"tasks\", \"messages\"]",
+            certificate.fingerprint()
+        ))
     }
 
     /// Puts the files where the config will be.

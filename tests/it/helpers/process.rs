@@ -151,6 +151,16 @@ impl Belay {
         self.call(reqwest::Method::POST, "/briefing").json(&body)
     }
 
+    /// Where its callers find it.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// A call without a credential in its headers, by `client` over TLS.
+    pub fn over_tls(&self, client: &reqwest::Client, method: reqwest::Method, path: &str) -> Call {
+        Call(client.request(method, format!("https://{}{path}", self.public)))
+    }
+
     /// A page of the admin port.
     pub async fn admin(&self, path: &str) -> Answer {
         let url = self.admin_url(path);
@@ -191,6 +201,12 @@ impl Belay {
     /// Writes a file beside the config, or another over it.
     pub fn write(&self, name: &str, content: &str) {
         std::fs::write(self.folder.path().join(name), content).expect("it can be written");
+    }
+
+    /// Writes another config over the one that it serves by, and the files beside it.
+    pub fn rewrite_all(&self, config: &Config) {
+        config.write_files(self.folder.path());
+        self.rewrite(&config.text());
     }
 
     /// Every line of the log so far.
