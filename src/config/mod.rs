@@ -39,6 +39,6 @@ mod watch;
 
 pub use describe::describe;
 pub use environment::{Process, Surroundings};
-pub use mistakes::{Mistake, Mistakes};
+pub use mistakes::{Mistake, Mistakes, did_you_mean};
 pub use settings::{Settings, differs_beyond_reload, load, read, sandbox};
 pub use watch::{Watched, load_watched};

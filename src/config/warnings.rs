@@ -8,7 +8,7 @@ use super::expiry;
 use super::settings::Settings;
 use crate::domain::{Alias, Limits, Org, Route, Scope};
 use crate::http::tls;
-use crate::identity::{Proof, Tenant};
+use crate::identity::{Credential, Proof, Tenant};
 
 /// Everything in `settings` that whoever runs the gateway may not have meant, as it is at `now`.
 pub fn of(settings: &Settings, now: Timestamp) -> Vec<String> {
@@ -149,9 +149,10 @@ fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
             org.name
         ));
     }
-    if org.per_user != Limits::default() {
+    let proves_a_user = tenant.credentials.iter().any(Credential::proves_a_user);
+    if org.per_user != Limits::default() && !proves_a_user {
         warnings.push(format!(
-            "{}: limits of each user never apply, since an API key proves an org and no user in it",
+            "{}: limits of each user never apply, since none of its credentials proves a user; one of the kinds jwt and jwt_exchange with `user_claim` does",
             org.name
         ));
     }
@@ -375,6 +376,34 @@ mod tests {
         assert_eq!(about("never apply"), 1, "{told:?}");
         assert_eq!(about("counted as free"), 1, "{told:?}");
         assert_eq!(about("claude-sonnet-5-5\": no org has"), 1, "{told:?}");
+    }
+
+    #[test]
+    fn limits_of_each_user_are_pointed_out_only_where_no_credential_proves_one() {
+        let told = |claim: &str| {
+            let config = Scripted::EXAMPLE.replace(
+                "[orgs.limits]",
+                &format!(
+                    "[[orgs.credentials]]\nkind = \"jwt\"\nid = \"acme_2026\"\nissuer = \"acme\"\ncertificate = \"file:org.crt\"\n{claim}scopes = [\"tasks\"]\n[orgs.limits]"
+                ),
+            );
+            let config = config.replace(
+                "[orgs.limits.per_user]",
+                "[orgs.limits.per_user]\ncalls_in_flight = 1\n",
+            );
+            let around = Scripted::example().with_file("org.crt", &ACME.certificate);
+            let settings = read(&config, &around).expect("a good config");
+            let told = of(&settings, ACME.read().not_before);
+            let about = told.iter().filter(|line| line.contains("never apply"));
+            about.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(told("user_claim = \"sub\"\n"), Vec::<String>::new());
+        let without = told("username_claim = \"name\"\n");
+        assert_eq!(without.len(), 1, "{without:?}");
+        assert!(
+            without[0].contains("jwt and jwt_exchange with `user_claim`"),
+            "{without:?}"
+        );
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod messages_clouds;
 mod messages_faults;
 mod messages_trust;
 mod openapi;
+mod org_check;
 mod raw_http;
 mod reload;
 mod shutdown;
