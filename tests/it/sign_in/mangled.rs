@@ -61,7 +61,8 @@ fn granted(
 ) -> Option<String> {
     let request = TokenRequest::parse(form, basic).ok()?;
     request.names();
-    let given = directory.grant(&request, 7, now).now_or_never();
+    let eligible = directory.proves(&request, now).ok()?;
+    let given = directory.give(eligible, 7, now).now_or_never();
     let given = given.expect("memory is at hand").ok()?;
     Some(given.token)
 }

@@ -167,3 +167,17 @@ async fn an_assertion_without_a_jti_may_come_again_where_none_is_asked_for() {
         scene.token(&by_assertion(&assertion)).await;
     }
 }
+
+#[tokio::test]
+async fn a_request_that_comes_too_often_has_not_used_its_jti_up() {
+    let scene = Scene::with(|config| config.limit("requests_per_minute", 1)).await;
+    let first = scene.assertion().signed_by(&ACME);
+    let second = scene.assertion().signed_by(&ACME);
+    scene.token(&by_assertion(&first)).await;
+    let early = scene.ask_token(&by_assertion(&second)).send().await;
+    assert_eq!(early.status, 429, "{}", early.text());
+    assert_eq!(early.json()["error"], "temporarily_unavailable");
+    assert!(early.header("retry-after").is_some());
+    scene.clock.turn(Duration::from_mins(1));
+    scene.token(&by_assertion(&second)).await;
+}
