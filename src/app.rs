@@ -23,6 +23,7 @@ use crate::http::bodies::Bodies;
 use crate::http::layers::{Door, ROOM};
 use crate::http::openapi::{self, Documents};
 use crate::http::router::{self, AdminState, HttpState};
+use crate::http::tls::Acceptor;
 use crate::http::validate::BodySchemas;
 use crate::http::{self, server};
 use crate::identity::{Directory, Guard, InMemory, Memory};
@@ -45,6 +46,7 @@ pub struct App {
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    tls: Option<Arc<Acceptor>>,
     lifecycle: Lifecycle,
 }
 
@@ -75,6 +77,7 @@ pub struct Listeners {
 #[derive(Clone)]
 pub struct Reloader {
     directory: Arc<Directory>,
+    tls: Option<Arc<Acceptor>>,
     metrics: Arc<Metrics>,
 }
 
@@ -178,6 +181,10 @@ impl App {
                 settings.server.public_url.as_ref(),
             )),
         };
+        let tls = settings.server.tls.as_ref().map(|tls| {
+            let asks = settings.asks_for_certificates();
+            Arc::new(Acceptor::new(tls, asks, Arc::clone(&clock)))
+        });
         Ok(Self {
             settings,
             store,
@@ -186,6 +193,7 @@ impl App {
             metrics,
             clock,
             entropy,
+            tls,
             lifecycle,
         })
     }
@@ -199,6 +207,7 @@ impl App {
     pub fn reloader(&self) -> Reloader {
         Reloader {
             directory: Arc::clone(&self.state.directory),
+            tls: self.tls.clone(),
             metrics: Arc::clone(&self.metrics),
         }
     }
@@ -232,8 +241,23 @@ impl App {
         let server = &self.settings.server;
         let doors = async {
             tokio::join!(
-                server::serve(listeners.public, public, server, drain, lifecycle.clone()),
-                server::serve(listeners.admin, admin, server, drain, lifecycle.clone()),
+                server::serve(
+                    listeners.public,
+                    public,
+                    self.tls,
+                    server,
+                    drain,
+                    lifecycle.clone()
+                ),
+                // Operators are near, and what asks for metrics and health rarely speaks TLS.
+                server::serve(
+                    listeners.admin,
+                    admin,
+                    None,
+                    server,
+                    drain,
+                    lifecycle.clone()
+                ),
             )
         };
         let stopped = async {
@@ -297,9 +321,13 @@ impl Store {
 }
 
 impl Reloader {
-    /// Puts the orgs, models, prices, tasks and signing keys of `settings` into force, all at once.
+    /// Puts the orgs, models, prices, tasks, signing keys and certificates of `settings` into force, all at once. TLS is
+    /// neither turned on nor off by it.
     pub fn replace(&self, settings: &Settings) {
         self.directory.replace(settings.roster());
+        if let (Some(acceptor), Some(tls)) = (&self.tls, &settings.server.tls) {
+            acceptor.replace(tls, settings.asks_for_certificates());
+        }
         self.metrics.config_reload_failed.set(0);
     }
 

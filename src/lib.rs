@@ -8,7 +8,7 @@
 //!
 //! | room | holds |
 //! | --- | --- |
-//! | [`commands`] | what `belay` can be told to do: serve, demo, check, key, openapi, health |
+//! | [`commands`] | what `belay` can be told to do: serve, demo, check, org, key, openapi, health |
 //! | [`app`] | puts the house together; the only file that knows every room |
 //! | [`config`] | one file and the environment -> the settings of every room |
 //! | [`http`] | the door: routes, layers, problems, the OpenAPI documents; the only room that knows axum |
@@ -17,7 +17,7 @@
 //! | [`engine`] | limits, budget, cache, flights, idempotency, dispatch, retries, breakers |
 //! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
 //! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
-//! | [`salesforce`] | what a serialized record is |
+//! | [`salesforce`] | what a serialized record is, and what an org's Setup needs to know |
 //! | [`shared`] | what several replicas hold in common, in one Redis |
 //! | [`identity`] | whose credential is this? |
 //! | [`telemetry`] | logs, metrics, the audit line |

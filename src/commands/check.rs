@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::{self, Process};
+use crate::domain::{Clock as _, SystemClock};
 
 /// Prints what the config at `path` means, or everything that is wrong with it.
 pub fn run(path: &Path) -> ExitCode {
     match config::load(path, &Process) {
         Ok(settings) => {
-            println!("{}", config::describe(&settings));
+            let now = SystemClock.timestamp();
+            println!("{}", config::describe(&settings, now));
             ExitCode::SUCCESS
         }
         Err(mistakes) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::identity::ApiKey;
 
-/// Prints a new key once, and what the config keeps of it.
+/// Prints a new key once, and what the config keeps of it: as an API key, and in a comment as the secret of an OAuth client.
 pub fn new() -> anyhow::Result<ExitCode> {
     let key =
         ApiKey::generate().map_err(|_| anyhow::anyhow!("the system has no randomness to give"))?;
@@ -18,5 +18,11 @@ pub fn new() -> anyhow::Result<ExitCode> {
     println!("id = \"flow\"");
     println!("sha256 = \"{}\"", key.hash());
     println!("scopes = [\"tasks\"]");
+    println!(
+        "# Or, where Salesforce fetches tokens with it as its Client Secret, in place of kind, id and sha256:"
+    );
+    println!("# kind = \"oauth_client\"");
+    println!("# id = \"flow\"   # the Client ID, which no other org has");
+    println!("# secret_sha256 = \"{}\"", key.hash());
     Ok(ExitCode::SUCCESS)
 }

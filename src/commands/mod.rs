@@ -5,6 +5,7 @@ mod demo;
 mod health;
 mod key;
 mod openapi;
+mod org;
 mod serve;
 
 use std::path::PathBuf;
@@ -29,6 +30,12 @@ pub enum Command {
         #[arg(long, env = "BELAY_CONFIG", default_value = "belay.toml")]
         config: PathBuf,
     },
+    /// Orgs of a config.
+    Org {
+        /// What to do about them.
+        #[command(subcommand)]
+        command: OrgCommand,
+    },
     /// API keys.
     Key {
         /// What to do about them.
@@ -49,6 +56,19 @@ pub enum Command {
         /// What to ask.
         #[arg(long, default_value = "http://127.0.0.1:9090/livez")]
         url: url::Url,
+    },
+}
+
+/// What can be done about orgs.
+#[derive(Debug, Subcommand)]
+pub enum OrgCommand {
+    /// Print what to set up in Salesforce for each credential of an org, and test its certificates.
+    Check {
+        /// The org's name in the config, or its id.
+        name: String,
+        /// The config file.
+        #[arg(long, env = "BELAY_CONFIG", default_value = "belay.toml")]
+        config: PathBuf,
     },
 }
 
@@ -75,6 +95,9 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve { config } => in_runtime(serve::run(config)),
         Command::Demo => in_runtime(demo::run()),
         Command::Check { config } => Ok(check::run(&config)),
+        Command::Org {
+            command: OrgCommand::Check { name, config },
+        } => Ok(org::check(&name, &config)),
         Command::Key {
             command: KeyCommand::New,
         } => key::new(),

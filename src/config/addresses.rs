@@ -1,10 +1,12 @@
 //! Addresses: where the gateway listens, where a provider is, and how callers know the gateway.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use super::reader::Entry;
+use crate::http::Proxies;
 
 /// An address and a port to listen on.
 pub fn socket(entry: &Entry<'_>) -> Option<SocketAddr> {
@@ -19,6 +21,31 @@ pub fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     one.port() == other.port()
         && one.port() != 0
         && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+}
+
+/// Proxies, each by its address or by the network that it is in.
+pub fn proxies(list: Entry<'_>) -> Proxies {
+    const WANTED: &str = "must be an IP address or a network, such as 10.0.0.7 or 10.0.0.0/8";
+    let entries = list.items("must be a list of IP addresses or networks, such as [\"10.0.0.7\"]");
+    Proxies::new(entries.iter().filter_map(|entry| {
+        let network = entry.parsed(WANTED, network)?;
+        if network.trunc() != network {
+            entry.note(format!(
+                "names an address within its network; write {} for the network, or {} for that one address",
+                network.trunc(),
+                network.addr()
+            ));
+        }
+        Some(network)
+    }))
+}
+
+/// An address alone is the network of that address.
+fn network(text: &str) -> Option<IpNet> {
+    match text.parse::<IpAddr>() {
+        Ok(address) => Some(address.to_canonical().into()),
+        Err(_) => text.parse().ok(),
+    }
 }
 
 /// Where a provider is reached. Our key travels there, so it is told in clear on this machine only.
@@ -101,6 +128,36 @@ mod tests {
         assert!(!collide("127.0.0.1:80", "127.0.0.2:80"));
         assert!(!collide("127.0.0.1:80", "127.0.0.1:81"));
         assert!(!collide("127.0.0.1:0", "127.0.0.1:0"));
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_whole_network() {
+        let written = |list: &str| {
+            let config = Scripted::EXAMPLE.replace("trusted_proxies = []", list);
+            let settings = read(&config, &Scripted::example()).expect("a good config");
+            settings.server.trusted_proxies
+        };
+        let proxies = written(r#"trusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32"]"#);
+        assert_eq!(proxies.to_string(), "10.0.0.0/8, 192.0.2.7, 2001:db8::/32");
+        let trusts = |address: &str| proxies.trust(address.parse().expect("an address"));
+        assert!(trusts("10.255.0.1") && trusts("192.0.2.7") && trusts("2001:db8::9"));
+        assert!(trusts("::ffff:10.0.0.1"));
+        assert!(!trusts("11.0.0.1") && !trusts("192.0.2.8") && !trusts("2001:db9::"));
+        assert!(!written("trusted_proxies = []").trust("10.0.0.1".parse().expect("one")));
+
+        let told = |list: &str| mistake("trusted_proxies = []", list);
+        let within = told(r#"trusted_proxies = ["10.0.0.7/8"]"#);
+        assert!(within.starts_with("server.trusted_proxies[0]"), "{within}");
+        assert!(
+            within.contains("write 10.0.0.0/8 for the network"),
+            "{within}"
+        );
+        for wrong in ["10.0.0.0/33", "10.0.0", "proxy.example", "10.0.0.1-9"] {
+            let told = told(&format!("trusted_proxies = [\"{wrong}\"]"));
+            assert!(told.contains("an IP address or a network"), "{told}");
+        }
+        let told = told("trusted_proxies = \"10.0.0.7\"");
+        assert!(told.contains("must be a list"), "{told}");
     }
 
     #[test]

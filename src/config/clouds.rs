@@ -224,6 +224,8 @@ fn host_part(entry: &Entry<'_>, what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::super::describe;
     use super::super::scripted::Scripted;
     use super::super::settings::read;
@@ -251,7 +253,7 @@ mod tests {
     fn kind(keys: &str) -> Result<Kind, Vec<String>> {
         let config = with(keys);
         let page = |settings: &super::super::Settings| {
-            let page = describe(settings);
+            let page = describe(settings, Timestamp::UNIX_EPOCH);
             assert!(!page.contains("hunter2"), "{page}");
         };
         read(&config, &around())
@@ -286,7 +288,7 @@ mod tests {
         ] {
             let config = with(keys);
             let settings = read(&config, &around()).expect("a good config");
-            let page = describe(&settings);
+            let page = describe(&settings, Timestamp::UNIX_EPOCH);
             assert!(page.contains(told), "{told} in {page}");
         }
     }

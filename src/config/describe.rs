@@ -47,9 +47,9 @@ impl Page {
     }
 }
 
-/// What `settings` mean, in words that a person reads.
+/// What `settings` mean at `now`, in words that a person reads.
 #[must_use]
-pub fn describe(settings: &Settings) -> String {
+pub fn describe(settings: &Settings, now: Timestamp) -> String {
     let mut page = Page::default();
     server(settings, &mut page);
     providers(settings, &mut page);
@@ -57,7 +57,7 @@ pub fn describe(settings: &Settings) -> String {
     for tenant in &settings.tenants {
         org(tenant, &settings.prices, &mut page);
     }
-    let warnings = warnings::of(settings);
+    let warnings = warnings::of(settings, now);
     if !warnings.is_empty() {
         page.heading("Worth a second look");
         for warning in warnings {
@@ -75,6 +75,7 @@ fn server(settings: &Settings, page: &mut Page) {
         "operators",
         format!("{}, metrics and health", server.admin_bind),
     );
+    page.line("TLS", tls(settings));
     let public = server.public_url.as_ref();
     page.line("known as", public.map_or("not said", written));
     page.line(
@@ -91,12 +92,13 @@ fn server(settings: &Settings, page: &mut Page) {
         "not served"
     };
     page.line("documents", documents);
-    let proxies: Vec<_> = server
-        .trusted_proxies
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    page.line("trusted proxies", list(&proxies));
+    let proxies = &server.trusted_proxies;
+    let proxies = if proxies.is_empty() {
+        "none".to_owned()
+    } else {
+        proxies.to_string()
+    };
+    page.line("trusted proxies", proxies);
     let tokens = match &settings.tokens {
         None => "none are given".to_owned(),
         Some(tokens) => {
@@ -139,6 +141,31 @@ fn server(settings: &Settings, page: &mut Page) {
         audit::Target::Nowhere => "none".to_owned(),
     };
     page.line("audit lines", audit);
+}
+
+/// What the public port speaks, and whose certificates it asks for.
+fn tls(settings: &Settings) -> String {
+    let Some(tls) = &settings.server.tls else {
+        return "none here: something before the gateway has to end it".to_owned();
+    };
+    let chain = match tls.chain.len() {
+        1 => "one certificate".to_owned(),
+        count => format!("a chain of {count} certificates"),
+    };
+    let ends = tls.chain.iter().map(|one| one.not_after).min();
+    let ends = ends.map(day).unwrap_or_default();
+    let clients = match &tls.client_ca {
+        Some(authority) => {
+            let authorities = authority.certificates.iter();
+            let names: Vec<_> = authorities.map(|one| one.subject.as_str()).collect();
+            format!("client certificates of {}", names.join(" or "))
+        }
+        None if settings.asks_for_certificates() => {
+            "client certificates by their fingerprint".to_owned()
+        }
+        None => "client certificates are not asked for".to_owned(),
+    };
+    format!("1.2 and 1.3, {chain} until {ends}; {clients}")
 }
 
 fn providers(settings: &Settings, page: &mut Page) {
@@ -504,20 +531,43 @@ mod tests {
     use super::super::scripted::Scripted;
     use super::super::settings::read;
     use super::*;
+    use crate::identity::scripted::ACME;
 
     #[test]
     fn the_example_is_told_in_words() {
         let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
-        insta::assert_snapshot!(describe(&settings));
+        insta::assert_snapshot!(describe(&settings, Timestamp::UNIX_EPOCH));
     }
 
     #[test]
     fn what_may_not_have_been_meant_comes_last() {
         let config = Scripted::EXAMPLE.replace("127.0.0.1:8080", "0.0.0.0:8080");
         let settings = read(&config, &Scripted::example()).expect("a good config");
-        let page = describe(&settings);
+        let page = describe(&settings, Timestamp::UNIX_EPOCH);
         let (_, last) = page.split_once("Worth a second look\n").expect("a warning");
         assert!(last.starts_with("  - /docs"), "{last}");
+    }
+
+    #[test]
+    fn tls_is_told_by_its_versions_its_chain_its_end_and_whom_it_asks() {
+        let told = |authority: &str| {
+            let tls = format!(
+                "docs = true\ntls = {{ cert = \"file:tls.crt\", key = \"file:tls.key\"{authority} }}"
+            );
+            let config = Scripted::EXAMPLE.replace("docs = true", &tls);
+            let chain = ACME.certificate.repeat(2);
+            let around = Scripted::example()
+                .with_file("tls.crt", &chain)
+                .with_file("tls.key", &ACME.key)
+                .with_file("ca.crt", &ACME.certificate);
+            super::tls(&read(&config, &around).expect("a good config"))
+        };
+        let until = day(ACME.read().not_after);
+        let own =
+            format!("1.2 and 1.3, a chain of 2 certificates until {until}; client certificates");
+        assert_eq!(told(""), format!("{own} are not asked for"));
+        let authority = told(", client_ca = \"file:ca.crt\"");
+        assert_eq!(authority, format!("{own} of CN=acme-org"));
     }
 
     #[test]
@@ -526,7 +576,8 @@ mod tests {
             let config = Scripted::EXAMPLE
                 .replace("allow = []", "allow = [\"Opportunity.*\"]")
                 .replace("allow_text = true", allow_text);
-            describe(&read(&config, &Scripted::example()).expect("a good config"))
+            let settings = read(&config, &Scripted::example()).expect("a good config");
+            describe(&settings, Timestamp::UNIX_EPOCH)
         };
         let closed = told("allow_text = false");
         assert!(closed.contains("none leaves: text, instructions, voice and facts are left out"));

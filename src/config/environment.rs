@@ -338,7 +338,7 @@ mod tests {
         assert!(told("BELAY__SERVER__BIND").contains("address and a port"));
         assert!(told("BELAY__SERVER__BNID").contains("did you mean `bind`?"));
         assert!(told("BELAY__SERVER__TRUSTED_PROXIES").contains("in the file only"));
-        assert!(told("BELAY__SERVER__TLS").starts_with("not yet"));
+        assert!(told("BELAY__SERVER__TLS").contains("must be a table"));
         assert!(told("BELAY__SERVERS__BIND").contains("did you mean `server`?"));
         assert!(told("BELAY__CACHE").contains("one key of [cache]"));
         assert!(told("BELAY__ORGS__0__NAME").contains("in the file only"));

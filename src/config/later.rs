@@ -5,9 +5,6 @@ use super::reader::Section;
 /// A key that comes later, and what it is for.
 type Later = (&'static str, &'static str);
 
-/// In `[server]`.
-pub const IN_SERVER: &[Later] = &[("tls", "TLS at the gateway itself")];
-
 /// In `[telemetry]`.
 pub const IN_TELEMETRY: &[Later] = &[("otlp", "tracing over OTLP")];
 

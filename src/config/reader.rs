@@ -118,6 +118,15 @@ impl<'n> Section<'n> {
         Some(Section::new(key, table.unwrap_or_default(), self.notebook))
     }
 
+    /// The table `name`, where it stands and is one; anything else is noted.
+    pub fn table_if_there(&mut self, name: &'static str) -> Option<Section<'n>> {
+        let entry = self.take(name)?;
+        let is_one = entry.value.is_table();
+        let key = entry.key.clone();
+        let table = entry.into_table();
+        is_one.then(|| Section::new(key, table.unwrap_or_default(), self.notebook))
+    }
+
     /// The tables of the list `name`; none where it is missing.
     pub fn sections(&mut self, name: &'static str) -> Vec<Section<'n>> {
         let header = header(&self.key_of(name));

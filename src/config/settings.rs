@@ -9,8 +9,8 @@ use super::environment::{Secrets, Surroundings, overlay};
 use super::later;
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
-use super::reader::{Entry, Section};
-use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks};
+use super::reader::Section;
+use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls};
 use crate::identity::{KeyHash, Roster, Tenant, Tokens};
 use crate::providers::Kind;
 use crate::telemetry::audit::Target;
@@ -45,6 +45,20 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether clients are asked for a certificate: where there is an authority for them, or an org that shows one.
+    #[must_use]
+    pub fn asks_for_certificates(&self) -> bool {
+        let has_authority = |tls: &http::tls::Settings| tls.client_ca.is_some();
+        self.server.tls.as_ref().is_some_and(has_authority)
+            || self
+                .tenants
+                .iter()
+                .flat_map(|one| &one.credentials)
+                .any(|credential| {
+                    matches!(credential.proof, crate::identity::Proof::Certificate { .. })
+                })
+    }
+
     /// Who is known: the orgs, and what access tokens are signed with.
     #[must_use]
     pub fn roster(&self) -> Roster {
@@ -132,7 +146,7 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
     [
         (
             "server",
-            old.server == new.server && old.lifecycle == new.lifecycle,
+            is_same_server(&old.server, &new.server) && old.lifecycle == new.lifecycle,
         ),
         ("providers", same_providers),
         ("shared", old.shared == new.shared),
@@ -147,6 +161,15 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
     .into_iter()
     .filter_map(|(section, same)| (!same).then_some(section))
     .collect()
+}
+
+/// Other certificates take no restart; TLS where there was none, or none where there was, does.
+fn is_same_server(old: &http::Settings, new: &http::Settings) -> bool {
+    let bare = |server: &http::Settings| http::Settings {
+        tls: None,
+        ..server.clone()
+    };
+    bare(old) == bare(new) && old.tls.is_some() == new.tls.is_some()
 }
 
 fn is_same(one: &crate::providers::Settings, other: &crate::providers::Settings) -> bool {
@@ -206,7 +229,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistakes {
 /// Every section. What others refer to comes first.
 fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Settings {
     let mut root = Section::root(table, notebook);
-    let (server, lifecycle) = server(root.section("server"));
+    let (server, lifecycle) = server(root.section("server"), secrets);
     let mut providers = providers::read(&mut root, secrets);
     let prices = models::prices(&mut root);
     let capabilities = capabilities::read(&mut root);
@@ -243,8 +266,10 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     }
 }
 
-fn server(mut section: Section<'_>) -> (http::Settings, lifecycle::Settings) {
-    later::refuse(&mut section, later::IN_SERVER);
+fn server(
+    mut section: Section<'_>,
+    secrets: &Secrets<'_>,
+) -> (http::Settings, lifecycle::Settings) {
     let usual = http::Settings::default();
     let bind = section.take("bind");
     let admin_bind = section.take("admin_bind");
@@ -276,7 +301,9 @@ fn server(mut section: Section<'_>) -> (http::Settings, lifecycle::Settings) {
             .unwrap_or(usual.docs),
         trusted_proxies: section
             .take("trusted_proxies")
-            .map_or_else(Vec::new, proxies),
+            .map(addresses::proxies)
+            .unwrap_or_default(),
+        tls: tls::read(&mut section, secrets),
         ..usual
     };
     if addresses::collide(server.bind, server.admin_bind) {
@@ -306,17 +333,6 @@ fn server(mut section: Section<'_>) -> (http::Settings, lifecycle::Settings) {
     };
     section.done();
     (server, lifecycle)
-}
-
-fn proxies(list: Entry<'_>) -> Vec<std::net::IpAddr> {
-    list.items("must be a list of IP addresses, such as [\"10.0.0.7\"]")
-        .iter()
-        .filter_map(|entry| {
-            entry.parsed("must be an IP address, such as 10.0.0.7", |text| {
-                text.parse().ok()
-            })
-        })
-        .collect()
 }
 
 fn engine(root: &mut Section<'_>) -> engine::Settings {
@@ -368,6 +384,7 @@ fn audit(mut section: Section<'_>, secrets: &Secrets<'_>) -> Target {
 mod tests {
     use std::time::Duration;
 
+    use jiff::Timestamp;
     use proptest::prelude::*;
 
     use super::super::describe;
@@ -457,8 +474,6 @@ mod tests {
 
     #[test]
     fn keys_that_are_to_come_are_not_yet() {
-        let told = mistake("docs = true", "tls = {}");
-        assert!(told.starts_with("server.tls: not yet"), "{told:?}");
         let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");
         assert!(told.starts_with("telemetry.otlp: not yet"), "{told}");
     }
@@ -493,8 +508,6 @@ mod tests {
         assert!(mistake("body_bytes = 5_000_000", "body_bytes = 10").contains("1,000 to"));
         assert!(mistake("bytes = 67_108_864", "bytes = 0").starts_with("idempotency.bytes = 0"));
         assert!(mistake("docs = true", "docs = \"yes\"").contains("true or false"));
-        let told = mistake("trusted_proxies = []", "trusted_proxies = [\"10.0.0.0/8\"]");
-        assert!(told.starts_with("server.trusted_proxies[0]"), "{told}");
         assert!(mistake("logs = \"json\"", "logs = \"text\"").contains("json, pretty"));
     }
 
@@ -582,7 +595,7 @@ mod tests {
     fn a_secret_is_printed_nowhere() {
         let settings = read(Scripted::EXAMPLE, &Scripted::example()).expect("a good config");
         assert!(!format!("{settings:?}").contains(Scripted::KEY));
-        assert!(!describe(&settings).contains(Scripted::KEY));
+        assert!(!describe(&settings, Timestamp::UNIX_EPOCH).contains(Scripted::KEY));
 
         let around = Scripted::example().with("ANTHROPIC_API_KEY", "sk-ant-two words");
         let mistakes = read(Scripted::EXAMPLE, &around).expect_err("a mistake");
@@ -624,7 +637,7 @@ mod tests {
         #[test]
         fn whatever_stands_in_the_file_is_answered_and_not_died_of(config in garbled()) {
             match read(&config, &Scripted::example()) {
-                Ok(settings) => prop_assert!(!describe(&settings).is_empty()),
+                Ok(settings) => prop_assert!(!describe(&settings, Timestamp::UNIX_EPOCH).is_empty()),
                 Err(mistakes) => prop_assert!(!mistakes.to_string().is_empty()),
             }
         }

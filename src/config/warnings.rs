@@ -2,14 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
+use super::expiry;
 use super::settings::Settings;
 use crate::domain::{Alias, Limits, Org, Route, Scope};
-use crate::identity::Tenant;
+use crate::http::tls;
+use crate::identity::{Credential, Proof, Tenant};
 
-/// Everything in `settings` that whoever runs the gateway may not have meant.
-pub fn of(settings: &Settings) -> Vec<String> {
+/// Everything in `settings` that whoever runs the gateway may not have meant, as it is at `now`.
+pub fn of(settings: &Settings, now: Timestamp) -> Vec<String> {
     let mut warnings = Vec::new();
     of_the_doors(settings, &mut warnings);
+    if let Some(tls) = &settings.server.tls {
+        of_tls(tls, settings, &mut warnings);
+    }
+    warnings.extend(expiry::warnings(settings, now));
+    of_certificates_that_nobody_sees(settings, &mut warnings);
     for tenant in &settings.tenants {
         of_an_org(tenant, &mut warnings);
     }
@@ -33,11 +42,61 @@ fn of_the_doors(settings: &Settings, warnings: &mut Vec<String>) {
             );
         }
     }
+    if server.trusted_proxies.are_everybody() {
+        warnings.push(
+            "`trusted_proxies` holds every address there is, so anybody may write a `Client-Cert` and pass for an org; name the proxies alone"
+                .to_owned(),
+        );
+    }
     if !server.admin_bind.ip().is_loopback() {
         warnings.push(format!(
             "metrics and health on {} ask nobody for a credential; see that only operators reach that port",
             server.admin_bind
         ));
+    }
+}
+
+fn of_tls(tls: &tls::Settings, settings: &Settings, warnings: &mut Vec<String>) {
+    if let [own] = &*tls.chain
+        && !own.self_signed
+    {
+        warnings.push(format!(
+            "server.tls.cert: holds the gateway's own certificate alone; Salesforce wants the whole chain, so put that of {} after it",
+            own.issuer
+        ));
+    }
+    for pair in tls.chain.windows(2) {
+        if pair[0].issuer != pair[1].subject {
+            warnings.push(format!(
+                "server.tls.cert: after {} has to come the certificate of its issuer, {}, and not that of {}",
+                pair[0].subject, pair[0].issuer, pair[1].subject
+            ));
+        }
+    }
+    let public_url = settings.server.public_url.as_ref();
+    if public_url.is_some_and(|url| url.scheme() == "http") {
+        warnings.push(
+            "`public_url` begins with http:// although the gateway speaks TLS; callers reach it by https:// only"
+                .to_owned(),
+        );
+    }
+}
+
+/// A client certificate is seen by whoever ends TLS: the gateway, or a proxy that it believes.
+fn of_certificates_that_nobody_sees(settings: &Settings, warnings: &mut Vec<String>) {
+    let server = &settings.server;
+    if server.tls.is_some() || !server.trusted_proxies.is_empty() {
+        return;
+    }
+    for tenant in &settings.tenants {
+        for credential in &tenant.credentials {
+            if matches!(credential.proof, Proof::Certificate { .. }) {
+                warnings.push(format!(
+                    "{}: the client certificate of `{}` can never be shown: set `tls` in [server], or `trusted_proxies` where a proxy ends TLS",
+                    tenant.org.name, credential.id
+                ));
+            }
+        }
     }
 }
 
@@ -90,9 +149,10 @@ fn of_an_org(tenant: &Tenant, warnings: &mut Vec<String>) {
             org.name
         ));
     }
-    if org.per_user != Limits::default() {
+    let proves_a_user = tenant.credentials.iter().any(Credential::proves_a_user);
+    if org.per_user != Limits::default() && !proves_a_user {
         warnings.push(format!(
-            "{}: limits of each user never apply, since an API key proves an org and no user in it",
+            "{}: limits of each user never apply, since none of its credentials proves a user; one of the kinds jwt and jwt_exchange with `user_claim` does",
             org.name
         ));
     }
@@ -175,18 +235,93 @@ fn of_unused_names(settings: &Settings, warnings: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::super::scripted::Scripted;
     use super::super::settings::read;
     use super::*;
+    use crate::identity::scripted::{ACME, ELLIPTIC, Made, issued};
 
     fn warnings(changes: &[(&str, &str)]) -> Vec<String> {
+        warnings_among(changes, &Scripted::example())
+    }
+
+    fn warnings_among(changes: &[(&str, &str)], around: &Scripted) -> Vec<String> {
         let config = changes
             .iter()
             .fold(Scripted::EXAMPLE.to_owned(), |config, (that, this)| {
                 assert!(config.contains(that), "{that}");
                 config.replace(that, this)
             });
-        of(&read(&config, &Scripted::example()).expect("a good config"))
+        let settings = read(&config, around).expect("a good config");
+        // A moment at which certificates that are made now are good for long.
+        let now = ACME.read().not_after - SignedDuration::from_hours(24 * 365);
+        let mut warnings = of(&settings, now);
+        warnings.retain(|line| !line.contains("does not count before"));
+        warnings
+    }
+
+    /// The PEM of a certificate with another one after it.
+    fn chain(own: &Made, issuer: &Made) -> String {
+        format!("{}{}", own.certificate, issuer.certificate)
+    }
+
+    #[test]
+    fn a_client_certificate_that_nobody_could_show_is_pointed_out() {
+        let credential = (
+            "[orgs.limits]\n",
+            "[[orgs.credentials]]\nkind = \"mtls\"\nid = \"cert\"\ncertificate = \"file:org.crt\"\nscopes = [\"tasks\"]\n[orgs.limits]\n",
+        );
+        let around = Scripted::example()
+            .with_file("org.crt", &ELLIPTIC.certificate)
+            .with_file("tls.crt", &ACME.certificate)
+            .with_file("tls.key", &ACME.key);
+        let told = warnings_among(&[credential], &around);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("of `cert` can never be shown"), "{told:?}");
+        let tls = "docs = true\ntls = { cert = \"file:tls.crt\", key = \"file:tls.key\" }";
+        for seen in [
+            ("docs = true", tls),
+            ("trusted_proxies = []", "trusted_proxies = [\"10.0.0.0/8\"]"),
+        ] {
+            let told = warnings_among(&[credential, seen], &around);
+            assert_eq!(told, Vec::<String>::new());
+        }
+    }
+
+    #[test]
+    fn a_chain_that_salesforce_would_refuse_is_pointed_out() {
+        let (issuer, own) = issued();
+        let told = |cert: &str, key: &str| {
+            let tls = "docs = true\ntls = { cert = \"file:tls.crt\", key = \"file:tls.key\" }";
+            let around = Scripted::example();
+            let around = around.with_file("tls.crt", cert).with_file("tls.key", key);
+            warnings_among(&[("docs = true", tls)], &around)
+        };
+        let alone = told(&own.certificate, &own.key);
+        assert_eq!(alone.len(), 1, "{alone:?}");
+        assert!(
+            alone[0].contains("put that of CN=issuer after it"),
+            "{alone:?}"
+        );
+        assert!(told(&chain(own, issuer), &own.key).is_empty());
+        assert!(told(&ACME.certificate, &ACME.key).is_empty());
+        let wrong = told(&chain(own, &ACME), &own.key);
+        assert_eq!(wrong.len(), 1, "{wrong:?}");
+        assert!(
+            wrong[0].contains("issuer, CN=issuer, and not that of CN=acme-org"),
+            "{wrong:?}"
+        );
+    }
+
+    #[test]
+    fn proxies_that_are_everybody_are_pointed_out() {
+        for network in ["0.0.0.0/0", "::/0"] {
+            let list = format!("trusted_proxies = [\"{network}\"]");
+            let told = warnings(&[("trusted_proxies = []", &list)]);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(told[0].contains("every address"), "{told:?}");
+        }
     }
 
     #[test]
@@ -241,6 +376,34 @@ mod tests {
         assert_eq!(about("never apply"), 1, "{told:?}");
         assert_eq!(about("counted as free"), 1, "{told:?}");
         assert_eq!(about("claude-sonnet-5-5\": no org has"), 1, "{told:?}");
+    }
+
+    #[test]
+    fn limits_of_each_user_are_pointed_out_only_where_no_credential_proves_one() {
+        let told = |claim: &str| {
+            let config = Scripted::EXAMPLE.replace(
+                "[orgs.limits]",
+                &format!(
+                    "[[orgs.credentials]]\nkind = \"jwt\"\nid = \"acme_2026\"\nissuer = \"acme\"\ncertificate = \"file:org.crt\"\n{claim}scopes = [\"tasks\"]\n[orgs.limits]"
+                ),
+            );
+            let config = config.replace(
+                "[orgs.limits.per_user]",
+                "[orgs.limits.per_user]\ncalls_in_flight = 1\n",
+            );
+            let around = Scripted::example().with_file("org.crt", &ACME.certificate);
+            let settings = read(&config, &around).expect("a good config");
+            let told = of(&settings, ACME.read().not_before);
+            let about = told.iter().filter(|line| line.contains("never apply"));
+            about.cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(told("user_claim = \"sub\"\n"), Vec::<String>::new());
+        let without = told("username_claim = \"name\"\n");
+        assert_eq!(without.len(), 1, "{without:?}");
+        assert!(
+            without[0].contains("jwt and jwt_exchange with `user_claim`"),
+            "{without:?}"
+        );
     }
 
     #[test]

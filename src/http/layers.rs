@@ -23,9 +23,10 @@ use tower_http::map_request_body::MapRequestBodyLayer;
 use ulid::Ulid;
 
 use super::call::Call;
+use super::certificate;
 use super::limit_headers;
 use super::problem::{self, Code, Problem, Tongue};
-use super::settings::Settings;
+use super::settings::{Proxies, Settings};
 use crate::domain::{Clock, Entropy, OrgName, RequestId};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
@@ -44,7 +45,7 @@ pub struct Door {
     /// Whether the process is on its way out.
     pub lifecycle: Lifecycle,
     /// The proxies that are believed.
-    pub trusted_proxies: Vec<IpAddr>,
+    pub trusted_proxies: Proxies,
     /// Calls that may be under way at once, of all orgs: each holds a body in memory.
     pub room: Semaphore,
 }
@@ -113,6 +114,7 @@ async fn frame(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
         request.headers(),
     );
     request.extensions_mut().insert(call.clone());
+    certificate::settle(&mut request, &door.trusted_proxies);
     let mut line = Line::begin(&door, &call, &request);
 
     let moment = Duration::from_secs(1);
@@ -276,9 +278,9 @@ impl Drop for Line {
 }
 
 /// The caller's address: the connection's, or behind trusted proxies the last one that they did not add themselves.
-fn peer(request: &Request, trusted: &[IpAddr]) -> Option<IpAddr> {
+fn peer(request: &Request, trusted: &Proxies) -> Option<IpAddr> {
     let Peer(address) = request.extensions().get::<Peer>()?;
-    let mut peer = address.ip();
+    let mut peer = address.ip().to_canonical();
     let forwarded: Vec<IpAddr> = request
         .headers()
         .get_all("x-forwarded-for")
@@ -286,9 +288,10 @@ fn peer(request: &Request, trusted: &[IpAddr]) -> Option<IpAddr> {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .filter_map(|hop| hop.trim().parse().ok())
+        .map(|hop: IpAddr| hop.to_canonical())
         .collect();
     for hop in forwarded.into_iter().rev() {
-        if !trusted.contains(&peer) {
+        if !trusted.trust(peer) {
             break;
         }
         peer = hop;
@@ -331,8 +334,14 @@ mod tests {
             "x-forwarded-for",
             HeaderValue::from_static("1.1.1.1, 203.0.113.7, 10.0.0.2"),
         );
-        assert_eq!(peer(&request, &[]), Some(ip("10.0.0.1")));
-        let proxies = [ip("10.0.0.1"), ip("10.0.0.2")];
-        assert_eq!(peer(&request, &proxies), Some(ip("203.0.113.7")));
+        let told = |networks: &[&str]| {
+            let networks = networks.iter().map(|one| one.parse().expect("a network"));
+            peer(&request, &Proxies::new(networks))
+        };
+        assert_eq!(told(&[]), Some(ip("10.0.0.1")));
+        let one_by_one = ["10.0.0.1/32", "10.0.0.2/32"];
+        assert_eq!(told(&one_by_one), Some(ip("203.0.113.7")));
+        assert_eq!(told(&["10.0.0.0/8"]), Some(ip("203.0.113.7")));
+        assert_eq!(told(&["11.0.0.0/8"]), Some(ip("10.0.0.1")));
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod bodies;
 pub mod call;
+mod certificate;
 pub mod extract;
 mod fit;
 pub mod layers;
@@ -20,8 +21,9 @@ pub mod router;
 mod routes;
 pub mod server;
 pub mod settings;
+pub mod tls;
 pub mod validate;
 
 pub use problem::{Code, Problem};
 pub use router::{HttpState, admin, public};
-pub use settings::Settings;
+pub use settings::{Proxies, Settings};

@@ -119,9 +119,9 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(messages::retrieve))
         .routes(routes!(chat::complete))
         .routes(routes!(whoami::whoami))
-        .routes(routes!(token::create))
-        .routes(routes!(token::metadata))
-        .routes(routes!(token::public_keys))
+        .routes(routes!(token::give_token))
+        .routes(routes!(token::authorization_server))
+        .routes(routes!(token::token_keys))
         .routes(routes!(cache::forget))
         .routes(routes!(health::healthz))
 }

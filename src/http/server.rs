@@ -2,9 +2,9 @@
 //!
 //! # Why
 //! hyper's own HTTP/1 connection, with what a door on the internet needs: a limit on the time and size of a request's
-//! head and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish.
+//! head and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish;
+//! and, where the port speaks it, TLS under the same limits.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,15 +14,18 @@ use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tower::{Layer, Service};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
+use super::certificate::ClientCertificate;
 use super::layers::Peer;
 use super::progress::Progress;
 use super::settings::Settings;
+use super::tls::{Acceptor, Guest};
 use crate::lifecycle::Lifecycle;
 
 /// Connections open at once; past that new ones wait in the listener's queue.
@@ -32,11 +35,22 @@ const HEAD_BYTES: usize = 48 * 1_024;
 /// How long to wait after an accept that failed, as when no file descriptor is left.
 const AFTER_A_FAILED_ACCEPT: Duration = Duration::from_millis(50);
 
-/// Serves `router` on `listener` until the process stops taking calls, then lets the calls under way finish, at most
-/// for `drain`.
+/// What one connection is served with.
+struct Connection {
+    http: http1::Builder,
+    service: NormalizePath<Router>,
+    tls: Option<Arc<Acceptor>>,
+    header_time: Duration,
+    write_time: Duration,
+    watcher: Watcher,
+}
+
+/// Serves `router` on `listener`, by TLS where `tls` is given, until the process stops taking calls, then lets the calls
+/// under way finish, at most for `drain`.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
+    tls: Option<Arc<Acceptor>>,
     settings: &Settings,
     drain: Duration,
     lifecycle: Lifecycle,
@@ -67,11 +81,17 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = connect(&http, stream, settings.write_time, service.clone());
-        let connection = graceful.watch(connection);
+        let connection = Connection {
+            http: http.clone(),
+            service: service.clone(),
+            tls: tls.clone(),
+            header_time: settings.header_time,
+            write_time: settings.write_time,
+            watcher: graceful.watcher(),
+        };
+        let lifecycle_of_it = lifecycle.clone();
         lifecycle.spawn("connection", async move {
-            // A connection that ends in an error has nobody left to be told.
-            let _ = connection.await;
+            connection.serve(stream, &lifecycle_of_it).await;
             drop(permit);
         });
     }
@@ -84,30 +104,53 @@ pub async fn serve(
     }
 }
 
-fn connect(
-    http: &http1::Builder,
-    stream: TcpStream,
-    write_time: Duration,
-    service: NormalizePath<Router>,
-) -> http1::Connection<
-    TokioIo<Progress<TcpStream>>,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = axum::response::Response,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + use<>,
-> {
-    // An answer is written at once and whole; waiting to fill a packet only costs 40 ms.
-    let _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok().map(Peer);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let mut request = request.map(Body::new);
-        if let Some(peer) = peer {
-            request.extensions_mut().insert(peer);
+impl Connection {
+    /// Serves until one of the two sides ends it. The handshake is made here and not where connections are accepted: one
+    /// that takes its time keeps nobody else waiting.
+    async fn serve(self, stream: TcpStream, lifecycle: &Lifecycle) {
+        // An answer is written at once and whole; waiting to fill a packet only costs 40 ms.
+        let _ = stream.set_nodelay(true);
+        let peer = stream.peer_addr().ok().map(Peer);
+        // Below TLS, which takes an answer in and then waits for its reader out of sight.
+        let stream = Progress::of(stream, self.write_time);
+        let Some(tls) = self.tls.clone() else {
+            return self.answer(stream, peer, None).await;
+        };
+        let handshake = tokio::time::timeout(self.header_time, tls.accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            // No call has begun yet.
+            () = lifecycle.stopping() => return,
+        };
+        match shaken {
+            Ok(Ok((stream, guest))) => self.answer(stream, peer, guest).await,
+            Ok(Err(error)) => {
+                let peer = peer.map(|Peer(address)| tracing::field::display(address));
+                tracing::debug!(peer, "a handshake failed: {error}");
+            }
+            Err(_) => tracing::debug!("a handshake took too long"),
         }
-        service.clone().call(request)
-    });
-    let stream = TokioIo::new(Progress::of(stream, write_time));
-    http.serve_connection(stream, service)
+    }
+
+    /// Answers the requests that come over `stream`.
+    async fn answer<S>(self, stream: S, peer: Option<Peer>, guest: Option<Guest>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let service = self.service;
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
+            if let Some(guest) = &guest {
+                let certificate = ClientCertificate(guest.showing());
+                request.extensions_mut().insert(certificate);
+            }
+            service.clone().call(request)
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        // A connection that ends in an error has nobody left to be told.
+        let _ = self.watcher.watch(connection).await;
+    }
 }

@@ -23,6 +23,8 @@ pub struct Certificate {
     pub fingerprint: Fingerprint,
     /// Whom it is about.
     pub subject: String,
+    /// Who has signed it.
+    pub issuer: String,
     /// Whether it is signed by its own key, as those are that Salesforce makes.
     pub self_signed: bool,
     /// From when on it counts.
@@ -123,6 +125,7 @@ impl Certificate {
         Ok(Self {
             fingerprint: Fingerprint::of(der),
             subject: read.subject().to_string(),
+            issuer: read.issuer().to_string(),
             self_signed: read.subject() == read.issuer(),
             not_before: moment(validity.not_before)?,
             not_after: moment(validity.not_after)?,

@@ -98,25 +98,36 @@ impl Credential {
         )
     }
 
-    /// The hash of what proves it: another secret or certificate makes another one.
-    pub(super) fn version(&self) -> String {
-        let mut parts: Vec<String> = match &self.proof {
-            Proof::ApiKey(hash) => vec![hash.to_string()],
-            Proof::Secret(hashes) => hashes.iter().map(ToString::to_string).collect(),
-            Proof::Certificate { fingerprint, .. } => vec![fingerprint.to_string()],
-            Proof::Assertion(trust) | Proof::Exchange(trust) | Proof::Jwt(trust) => {
+    /// The hash of each secret or certificate that proves it. An access token names the one that proved it, so it outlives
+    /// a new one beside that, and ends when that one goes. What no tokens are given for has none.
+    pub(super) fn versions(&self) -> Vec<String> {
+        match &self.proof {
+            Proof::Secret(hashes) => hashes.iter().map(version_of_secret).collect(),
+            Proof::Assertion(trust) | Proof::Exchange(trust) => {
                 let certificates = trust.certificates.iter();
                 certificates
-                    .map(|one| one.fingerprint.to_string())
-                    .chain([trust.issuer.clone()])
+                    .map(|one| version_of_certificate(&one.fingerprint, &trust.issuer))
                     .collect()
             }
-        };
-        parts.sort();
-        let digest = Sha256::digest(parts.join("\n"));
-        digest[..8].iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+            Proof::ApiKey(_) | Proof::Jwt(_) | Proof::Certificate { .. } => Vec::new(),
+        }
     }
+}
+
+/// What an access token names a secret by; it tells nothing of it.
+pub(super) fn version_of_secret(hash: &KeyHash) -> String {
+    version(&hash.to_string())
+}
+
+/// What an access token names a certificate by, and whom it spoke for.
+pub(super) fn version_of_certificate(fingerprint: &Fingerprint, issuer: &str) -> String {
+    version(&format!("{fingerprint}\n{issuer}"))
+}
+
+fn version(what: &str) -> String {
+    let digest = Sha256::digest(what);
+    digest[..8].iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

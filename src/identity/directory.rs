@@ -10,7 +10,7 @@ use jsonwebtoken::jwk::JwkSet;
 use super::access_token::Tokens;
 use super::api_key::KeyHash;
 use super::certificate::{Fingerprint, Shown, Standing};
-use super::credential::{Credential, Proof, Tenant};
+use super::credential::{Credential, Proof, Tenant, version_of_certificate};
 use super::jwt::{self, Head, Proved};
 use super::memory::{Assertion, Memory, Use};
 use super::refusal::Refusal;
@@ -77,6 +77,8 @@ pub(super) struct Found {
     pub caller: Caller,
     /// An assertion that counts once, and until when it must be remembered.
     pub once: Option<(Assertion, Timestamp)>,
+    /// Which of the credential's secrets or certificates proved it, where access tokens are given for that.
+    pub version: Option<String>,
 }
 
 impl Directory {
@@ -231,13 +233,6 @@ impl Known {
         self.clients.get(id)
     }
 
-    /// The hash of what proves the credential of `caller`, where access tokens are given for it.
-    pub(super) fn version(&self, caller: &Caller) -> Option<String> {
-        let key = (caller.org.id, Arc::clone(&caller.credential_id));
-        let holder = self.holders.get(&key)?;
-        Some(holder.credential.version())
-    }
-
     fn recognise(&self, proofs: &[Presented<'_>], now: Timestamp) -> Result<Found, Refusal> {
         let (certificates, mut headers): (Vec<_>, Vec<_>) = proofs
             .iter()
@@ -271,10 +266,7 @@ impl Known {
             };
             let owner = self.certificate(shown, now);
             speaker = Some(match (owner, speaker) {
-                (Ok(owner), None) => Found {
-                    caller: owner,
-                    once: None,
-                },
+                (Ok(owner), None) => Found::of(owner),
                 (Ok(owner), Some(mut found)) if owner.org.id == found.caller.org.id => {
                     found.caller.certificate_id = Some(owner.credential_id);
                     found
@@ -295,8 +287,7 @@ impl Known {
         if let Some(caller) = self.key(key) {
             let fits = id.is_none_or(|id| id == &*caller.credential_id);
             let caller = fits.then(|| caller.clone());
-            let found = caller.map(|caller| Found { caller, once: None });
-            return found.ok_or(Refusal::Unknown);
+            return caller.map(Found::of).ok_or(Refusal::Unknown);
         }
         match proof {
             Presented::Bearer(token) if jwt::looks_like_one(token) => self.token(token, now),
@@ -338,7 +329,7 @@ impl Known {
         let bearer = tokens.verify(token, &head, now)?;
         let key = (bearer.org, Arc::from(bearer.credential_id));
         let holder = self.holders.get(&key).ok_or(Refusal::Unknown)?;
-        if holder.credential.version() != bearer.version {
+        if !holder.credential.versions().contains(&bearer.version) {
             return Err(Refusal::Unknown);
         }
         let mut caller = holder.caller();
@@ -347,7 +338,7 @@ impl Known {
         caller.scopes = scopes.into();
         caller.user = bearer.user;
         caller.username = bearer.username;
-        Ok(Found { caller, once: None })
+        Ok(Found::of(caller))
     }
 
     /// Whoever has signed `token`, of the credentials of this kind.
@@ -386,6 +377,17 @@ pub(super) fn found<'h>(
     Ok(holder.found(proved))
 }
 
+impl Found {
+    /// A proof of which nothing need be remembered.
+    fn of(caller: Caller) -> Self {
+        Self {
+            caller,
+            once: None,
+            version: None,
+        }
+    }
+}
+
 impl Holder {
     /// Whoever proves the credential, as far as it alone tells.
     pub(super) fn caller(&self) -> Caller {
@@ -399,7 +401,13 @@ impl Holder {
         let once = proved
             .once
             .map(|(jti, until)| (Assertion::of(self.org.id, &self.credential.id, &jti), until));
-        Found { caller, once }
+        let trust = self.credential.trust();
+        let version = trust.map(|trust| version_of_certificate(&proved.certificate, &trust.issuer));
+        Found {
+            caller,
+            once,
+            version,
+        }
     }
 }
 

@@ -9,11 +9,12 @@ use std::sync::{Arc, LazyLock};
 use jiff::Timestamp;
 use url::form_urlencoded;
 
-use super::access_token::{self, LIFE};
+use super::access_token::{self, LIFE, Tokens};
 use super::api_key::KeyHash;
-use super::credential::Proof;
+use super::credential::{Proof, version_of_secret};
 use super::directory::{self, Directory, Found, Known};
 use super::jwt::{self, Head};
+use super::memory::Assertion;
 use super::refusal::Refusal;
 use crate::domain::{Caller, CredentialKind, Scope};
 
@@ -29,6 +30,17 @@ pub struct TokenRequest {
     scope: Option<String>,
     /// `Authorization: Basic`, as it was decoded.
     basic: Option<(String, String)>,
+}
+
+/// A client or org that has proved who it is, and has no token yet.
+pub struct Eligible {
+    /// Whom the token will be given to, with the scopes that it will be good for.
+    pub caller: Caller,
+    once: Option<(Assertion, Timestamp)>,
+    version: String,
+    tokens: Tokens,
+    /// How it is told that it cannot have one after all.
+    refused: fn(Refusal) -> NoGrant,
 }
 
 /// An access token, given.
@@ -79,11 +91,9 @@ const JWT_ASSERTION: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bea
 /// Secrets of one client; one that is wrong costs as many comparisons, whoever it names.
 pub const SECRETS: usize = 2;
 
-/// A hash that no secret has: who names a client that is not there waits as long as who names one that is.
-static DECOY: LazyLock<KeyHash> = LazyLock::new(|| {
-    // The hash of a hash, which is no printable key.
-    KeyHash::of(&KeyHash::of("belay").to_string())
-});
+/// A hash to compare with where there is none: who names a client that is not there waits as long as who names one that
+/// is. It is the hash of something that anybody can read here, so nothing may be proved by it.
+static DECOY: LazyLock<KeyHash> = LazyLock::new(|| KeyHash::of("belay"));
 
 impl TokenRequest {
     /// Reads a body of the type `application/x-www-form-urlencoded`; `basic` is what stood in the header beside it.
@@ -136,18 +146,13 @@ impl TokenRequest {
 }
 
 impl Directory {
-    /// Gives the token that `request` asks for at `now`; `id` is the new token's own.
+    /// Who asks for a token with `request` at `now`. Nothing is used up yet.
     ///
     /// # Errors
     /// Where it asks for none that can be given, or proves too little for it.
-    pub async fn grant(
-        &self,
-        request: &TokenRequest,
-        id: u128,
-        now: Timestamp,
-    ) -> Result<Granted, NoGrant> {
+    pub fn proves(&self, request: &TokenRequest, now: Timestamp) -> Result<Eligible, NoGrant> {
         let known = self.known();
-        let tokens = known.tokens().ok_or(NoGrant::NotOffered)?;
+        let tokens = known.tokens().ok_or(NoGrant::NotOffered)?.clone();
         let grant = request.grant_type.as_deref();
         let grant = grant.ok_or(NoGrant::InvalidRequest("grant_type is missing".into()))?;
         let (mut found, refused): (Found, fn(Refusal) -> NoGrant) = match grant {
@@ -155,16 +160,42 @@ impl Directory {
             JWT_BEARER => (assertion(&known, request, now)?, NoGrant::InvalidGrant),
             _ => return Err(NoGrant::UnsupportedGrantType),
         };
-        let version = known.version(&found.caller);
+        let version = found.version.take();
         let version = version.ok_or(NoGrant::InvalidClient(Refusal::Unknown))?;
         found.caller.scopes = scopes(&found.caller, request.scope.as_deref())?;
-        // Last, so that a request which asks for too much has not used its assertion up.
-        self.remember(found.once).await.map_err(refused)?;
-        let token = tokens.sign(&found.caller, &version, id, now);
+        Ok(Eligible {
+            caller: found.caller,
+            once: found.once,
+            version,
+            tokens,
+            refused,
+        })
+    }
+
+    /// Gives `eligible` its token at `now`; `id` is the token's own. An assertion is used up by this, and not before: a
+    /// request that asks for too much, or comes too often, has not used its own.
+    ///
+    /// # Errors
+    /// Where the assertion was used before.
+    pub async fn give(
+        &self,
+        eligible: Eligible,
+        id: u128,
+        now: Timestamp,
+    ) -> Result<Granted, NoGrant> {
+        let Eligible {
+            caller,
+            once,
+            version,
+            tokens,
+            refused,
+        } = eligible;
+        self.remember(once).await.map_err(refused)?;
+        let token = tokens.sign(&caller, &version, id, now);
         Ok(Granted {
             token: token.map_err(|_| NoGrant::NotSigned)?,
             expires_in_s: LIFE.as_secs(),
-            caller: found.caller,
+            caller,
         })
     }
 }
@@ -209,16 +240,18 @@ fn by_secret(known: &Known, id: &str, secret: &str) -> Result<Found, NoGrant> {
         _ => &[],
     };
     let presented = KeyHash::of(secret);
-    let decoys = std::iter::repeat(&*DECOY);
-    let fits = hashes
-        .iter()
-        .chain(decoys)
-        .take(SECRETS)
-        .fold(false, |fits, hash| hash.matches(&presented) | fits);
+    let own = hashes.iter().map(|hash| (hash, true));
+    let decoys = std::iter::repeat((&*DECOY, false));
+    let compared = own.chain(decoys).take(SECRETS);
+    // A decoy is compared for its time alone: whoever finds what it is the hash of is nobody.
+    let fits = compared.fold(false, |fits, (hash, is_own)| {
+        (hash.matches(&presented) & is_own) | fits
+    });
     match holder {
         Some(holder) if fits => Ok(Found {
             caller: holder.caller(),
             once: None,
+            version: Some(version_of_secret(&presented)),
         }),
         _ => Err(NoGrant::InvalidClient(Refusal::Unknown)),
     }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::certificate::{Certificate, Standing};
+use super::certificate::{Certificate, Fingerprint, Standing};
 use super::refusal::Refusal;
 use crate::domain::{SalesforceId, UserId};
 
@@ -62,6 +62,8 @@ pub struct Head {
 /// What a token has proved beside its org.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proved {
+    /// The certificate whose key has signed it.
+    pub certificate: Fingerprint,
     /// The user.
     pub user: Option<UserId>,
     /// The user's name.
@@ -230,6 +232,7 @@ impl Trust {
             ))
         };
         Ok(Proved {
+            certificate: certificate.fingerprint,
             user: named(&self.user_claim)?.map(user_id),
             username: named(&self.username_claim)?.map(Arc::from),
             once: self.once(claims.get("jti"), until)?,

@@ -28,7 +28,7 @@ pub mod jwt;
 pub mod memory;
 pub mod refusal;
 #[cfg(test)]
-mod scripted;
+pub(crate) mod scripted;
 
 pub use access_token::{SigningKey, Tokens};
 pub use api_key::{ApiKey, KeyHash};

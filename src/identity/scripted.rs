@@ -27,6 +27,20 @@ pub static GLOBEX: LazyLock<Made> = LazyLock::new(|| made(&["rsa:2048"]));
 pub static ELLIPTIC: LazyLock<Made> =
     LazyLock::new(|| made(&["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]));
 
+/// An authority `issuer`, and a certificate that it has issued to `issued`.
+pub fn issued() -> &'static (Made, Made) {
+    static BOTH: LazyLock<(Made, Made)> = LazyLock::new(|| {
+        let (issuer, issued) = (["-subj", "/CN=issuer"], ["-subj", "/CN=issued"]);
+        let curve = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        let issuer = made_with(&curve, &issuer, &[]);
+        let files = [("ca.crt", &*issuer.certificate), ("ca.key", &*issuer.key)];
+        let by_it = ["-CA", "ca.crt", "-CAkey", "ca.key"];
+        let own = made_with(&curve, &[&issued[..], &by_it].concat(), &files);
+        (issuer, own)
+    });
+    &BOTH
+}
+
 impl Made {
     /// The certificate, read.
     pub fn read(&self) -> Certificate {
@@ -77,12 +91,21 @@ pub fn private_key(arguments: &[&str]) -> String {
 }
 
 fn made(new_key: &[&str]) -> Made {
+    made_with(new_key, &["-subj", "/CN=acme-org"], &[])
+}
+
+/// A key pair and its certificate, of `openssl req` with `more` arguments and with `files` around it.
+fn made_with(new_key: &[&str], more: &[&str], files: &[(&str, &str)]) -> Made {
     let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("it can be written");
+    }
     let beginning = ["req", "-x509", "-nodes", "-days", "10", "-newkey"];
-    let rest = ["-subj", "/CN=acme-org", "-keyout", "key", "-out", "crt"];
+    let rest = ["-keyout", "key", "-out", "crt"];
     let all: Vec<&str> = beginning
         .iter()
         .chain(new_key)
+        .chain(more)
         .chain(&rest)
         .copied()
         .collect();

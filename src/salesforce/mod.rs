@@ -1,4 +1,5 @@
-//! What a serialized record is: reading it, naming what is wrong with it, and making of it what a model reads.
+//! What a serialized record is: reading it, naming what is wrong with it, and making of it what a model reads; and what
+//! an org's Setup needs to know of the gateway ([`setup`]).
 //!
 //! In comes what Apex writes with `JSON.serialize(sObject)`, to the letter. [`Record`] is that record, understood:
 //! fields, parents, children. [`Source`] is all that one question is about, and [`Material`] is the same as JSON
@@ -28,6 +29,7 @@ mod material;
 mod outline;
 mod parse;
 mod record;
+pub mod setup;
 mod source;
 mod spelling;
 

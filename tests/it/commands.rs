@@ -101,9 +101,11 @@ async fn a_new_key_comes_with_its_sha256_and_is_never_the_same() {
         .iter()
         .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert!(
-        printed.contains(&format!("sha256 = \"{digest}\"")),
+        printed.contains(&format!("\nsha256 = \"{digest}\"")),
         "{printed}"
     );
+    let as_a_secret = format!("\n# secret_sha256 = \"{digest}\"");
+    assert!(printed.contains(&as_a_secret), "{printed}");
 
     let upstream = Upstream::good().await;
     let lines = printed

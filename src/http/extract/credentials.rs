@@ -11,6 +11,7 @@ use http::request::Parts;
 use super::call;
 use crate::domain::{Caller, Scope};
 use crate::http::call::Call;
+use crate::http::certificate::ClientCertificate;
 use crate::http::problem::Problem;
 use crate::identity::{Directory, Guard, Presented, Refusal, Shown};
 
@@ -39,10 +40,11 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let call = call(parts)?.clone();
         let headers = Headers::read(&parts.headers);
-        let shown = parts.extensions.get::<Arc<Shown>>().cloned();
-        let (refusal, named) = match &headers {
-            Err(refusal) => (*refusal, None),
-            Ok(headers) => {
+        let certificate = parts.extensions.get::<ClientCertificate>().cloned();
+        let shown = certificate.map(|certificate| certificate.0).transpose();
+        let (refusal, named) = match headers.and_then(|headers| Ok((headers, shown?))) {
+            Err(refusal) => (refusal, None),
+            Ok((headers, shown)) => {
                 let proofs = headers.proofs(shown.as_deref());
                 let directory = Arc::<Directory>::from_ref(state);
                 match directory.recognise(&proofs, call.now).await {

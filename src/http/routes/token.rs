@@ -102,7 +102,7 @@ pub struct PublicKeys {
         (status = 401, description = "Nobody was recognised", body = WireTokenError),
     ),
 )]
-pub async fn create(
+pub async fn give_token(
     State((directory, guard)): State<(Arc<Directory>, Arc<Guard>)>,
     State((entropy, allowances)): State<(Arc<dyn Entropy>, ReadAllowances)>,
     call: Call,
@@ -111,9 +111,19 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let by_basic = headers.contains_key(AUTHORIZATION);
     let asked = asked(&headers, &form);
-    let given = match &asked {
-        Ok(request) => directory.grant(request, entropy.bits(), call.now).await,
-        Err(why) => Err(why.clone()),
+    let proved = asked.clone().and_then(|request| {
+        let proved = directory.proves(&request, call.now)?;
+        call.is_by(&proved.caller);
+        Ok(proved)
+    });
+    let given = match proved {
+        Ok(eligible) => {
+            // A call like any other, once it is known whose.
+            let counted = allowances.run(&eligible.caller).await;
+            counted.map_err(|error| Problem::about(&eligible.caller, &error))?;
+            directory.give(eligible, entropy.bits(), call.now).await
+        }
+        Err(why) => Err(why),
     };
     let given = match given {
         Ok(given) => given,
@@ -128,12 +138,6 @@ pub async fn create(
             return Err(Problem::no_grant(&why, by_basic, problem));
         }
     };
-    call.is_by(&given.caller);
-    // A call like any other, once it is known whose.
-    allowances
-        .run(&given.caller)
-        .await
-        .map_err(|error| Problem::about(&given.caller, &error))?;
     let mut response = Json(AccessToken {
         access_token: given.token,
         token_type: "Bearer",
@@ -155,11 +159,22 @@ fn asked(headers: &HeaderMap, form: &[u8]) -> Result<TokenRequest, NoGrant> {
         (None, _) => None,
         (Some(value), None) => {
             let value = value.to_str().map_err(|_| unreadable.clone())?;
-            Some(basic(value).ok_or(unreadable)?)
+            let (id, secret) = basic(value).ok_or(unreadable)?;
+            Some((decoded(id), decoded(secret)))
         }
         (Some(_), Some(_)) => return Err(unreadable),
     };
     TokenRequest::parse(form, client)
+}
+
+/// A client writes its id and secret into Basic as it writes them into a form (RFC 6749, 2.3.1), or as they are.
+fn decoded(text: String) -> String {
+    if !text.contains('%') {
+        return text;
+    }
+    let pair = format!("x={text}");
+    let mut pairs = url::form_urlencoded::parse(pair.as_bytes());
+    pairs.next().map_or(text, |(_, value)| value.into_owned())
 }
 
 /// Tells what an OAuth client must know of this gateway (RFC 8414).
@@ -168,7 +183,7 @@ fn asked(headers: &HeaderMap, form: &[u8]) -> Result<TokenRequest, NoGrant> {
     security(()),
     responses((status = 200, description = "The gateway as an authorization server", body = AuthorizationServer)),
 )]
-pub async fn metadata(
+pub async fn authorization_server(
     State(directory): State<Arc<Directory>>,
 ) -> Result<Json<AuthorizationServer>, Problem> {
     let issuer = directory.issuer().ok_or_else(not_offered)?;
@@ -194,7 +209,7 @@ pub async fn metadata(
     security(()),
     responses((status = 200, description = "The public halves", body = PublicKeys)),
 )]
-pub async fn public_keys(State(directory): State<Arc<Directory>>) -> Result<Json<JwkSet>, Problem> {
+pub async fn token_keys(State(directory): State<Arc<Directory>>) -> Result<Json<JwkSet>, Problem> {
     let keys = directory.public_keys();
     keys.map(Json).ok_or_else(not_offered)
 }

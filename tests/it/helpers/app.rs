@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use belay::app::{App, Listeners, World};
 use belay::config::Settings;
 use belay::lifecycle::Lifecycle;
-use reqwest::{Client, Method};
+use reqwest::{Client, ClientBuilder, Method};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -39,14 +39,17 @@ where
 
 /// A client as plain as an Apex callout: no redirects, no packing, no proxy, and an end to its patience.
 pub fn client() -> Client {
+    plain().build().expect("a client")
+}
+
+/// The same, for more to be said of it.
+pub fn plain() -> ClientBuilder {
     Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
         .no_gzip()
         .no_proxy()
         .timeout(LONGEST)
-        .build()
-        .expect("a client")
 }
 
 impl TestApp {
@@ -79,6 +82,16 @@ impl TestApp {
     pub fn anonymous(&self, method: Method, path: &str) -> Call {
         let url = format!("http://{}{path}", self.public);
         Call(self.client.request(method, url))
+    }
+
+    /// A call without a credential in its headers, by `client` over TLS.
+    pub fn over_tls(&self, client: &Client, method: Method, path: &str) -> Call {
+        Call(client.request(method, format!("https://{}{path}", self.public)))
+    }
+
+    /// What `client` proves over TLS by its certificate alone.
+    pub async fn whoami_over_tls(&self, client: &Client) -> Answer {
+        self.over_tls(client, Method::GET, "/whoami").send().await
     }
 
     /// A call by Acme.

@@ -38,7 +38,7 @@ impl Call {
 
     /// With exactly the headers that Salesforce puts on a callout.
     pub fn by_salesforce(self) -> Self {
-        self.header("user-agent", "SFDC-Callout/66.0")
+        self.header("user-agent", "SFDC-Callout/67.0")
             .header("cache-control", "no-cache")
             .header("pragma", "no-cache")
             .header(

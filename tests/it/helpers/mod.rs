@@ -6,11 +6,13 @@ pub mod call;
 pub mod clock;
 pub mod drafts;
 pub mod events;
+pub mod openssl;
 pub mod org;
 pub mod process;
 pub mod raw;
 pub mod record;
 pub mod reply;
+pub mod tls;
 pub mod upstream;
 pub mod wait;
 

@@ -10,6 +10,7 @@ use belay::identity::KeyHash;
 use belay::telemetry::audit::Target;
 
 use super::Upstream;
+use super::openssl::Made;
 
 /// Acme's key for the tasks.
 pub const KEY: &str = "belay_acme-for-flow";
@@ -38,11 +39,14 @@ pub struct Config {
     targets: Vec<String>,
     privacy: String,
     org: String,
+    each_user: String,
+    credentials: [String; 2],
+    files: BTreeMap<String, String>,
     more: String,
 }
 
-/// The surroundings of every test: our key, and nothing else.
-struct Around;
+/// The surroundings of every test: our key, the files beside the config, and nothing else.
+struct Around<'a>(&'a BTreeMap<String, String>);
 
 impl Config {
     /// Everything goes to `upstream`, and no limit is near.
@@ -60,6 +64,9 @@ impl Config {
             targets: Vec::new(),
             privacy: String::new(),
             org: String::new(),
+            each_user: String::new(),
+            credentials: Default::default(),
+            files: BTreeMap::new(),
             more: String::new(),
         };
         bare.target("claude", address)
@@ -116,6 +123,59 @@ impl Config {
         self
     }
 
+    /// The lines of `[orgs.limits.per_user]`, of Acme only.
+    pub fn each_user(mut self, lines: &str) -> Self {
+        self.each_user = format!("[orgs.limits.per_user]\n{lines}\n");
+        self
+    }
+
+    /// One more of Acme's credentials, by its lines.
+    pub fn credential(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.credentials[0], "[[orgs.credentials]]\n{lines}");
+        self
+    }
+
+    /// One more of Globex's credentials, by its lines.
+    pub fn credential_of_globex(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.credentials[1], "[[orgs.credentials]]\n{lines}");
+        self
+    }
+
+    /// A file beside the config, for what refers to it as `file:NAME`.
+    pub fn file(mut self, name: &str, content: &str) -> Self {
+        self.files.insert(name.to_owned(), content.to_owned());
+        self
+    }
+
+    /// Served by TLS with `server`, to clients of `authority` where one is given.
+    pub fn tls(self, server: &Made, authority: Option<&Made>) -> Self {
+        let own = r#"cert = "file:tls.crt", key = "file:tls.key""#;
+        let own_files = self
+            .file("tls.crt", &server.certificate)
+            .file("tls.key", &server.key);
+        match authority {
+            None => own_files.server("tls", format!("{{ {own} }}")),
+            Some(made) => own_files
+                .file("ca.crt", &made.certificate)
+                .server("tls", format!("{{ {own}, client_ca = \"file:ca.crt\" }}")),
+        }
+    }
+
+    /// Acme is known by this client certificate, too.
+    pub fn shows(self, id: &str, certificate: &Made) -> Self {
+        self.credential(&format!(
+            "kind = \"mtls\"\nid = \"{id}\"\nsha256 = \"{}\"\nscopes = [\"tasks\", \"messages\"]",
+            certificate.fingerprint()
+        ))
+    }
+
+    /// Puts the files where the config will be.
+    pub fn write_files(&self, folder: &Path) {
+        for (name, content) in &self.files {
+            std::fs::write(folder.join(name), content).expect("it can be written");
+        }
+    }
+
     /// Whole sections, as TOML.
     pub fn more(mut self, text: &str) -> Self {
         self.more.push_str(text);
@@ -151,12 +211,15 @@ impl Config {
         ];
         format!(
             "[server]\n{server}\n\
-             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{orgs}{org}{acme}[orgs.limits]\n{limits}\n{privacy}\
-             [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{orgs}{globex}[orgs.limits]\n{limits}\n\
+             [[orgs]]\nid = \"{ACME}\"\nname = \"acme\"\n{orgs}{org}{acme}{acme_too}[orgs.limits]\n{limits}\n{each_user}{privacy}\
+             [[orgs]]\nid = \"{GLOBEX}\"\nname = \"globex\"\n{orgs}{globex}{globex_too}[orgs.limits]\n{limits}\n\
              {providers}\n[models.default]\ntargets = [{targets}]\n\
              [prices.\"claude-sonnet-5-5\"]\ninput = 2.0\noutput = 10.0\n{more}",
             server = lines(&self.server),
             acme = acme.concat(),
+            acme_too = self.credentials[0],
+            globex_too = self.credentials[1],
+            each_user = self.each_user,
             privacy = self.privacy,
             org = self.org,
             globex = globex.concat(),
@@ -169,7 +232,7 @@ impl Config {
 
     /// What the app is built from. Its audit lines go nowhere, unless the test says otherwise.
     pub fn settings(&self) -> Settings {
-        let read = config::read(&self.text(), &Around);
+        let read = config::read(&self.text(), &Around(&self.files));
         let mut settings = read.unwrap_or_else(|mistakes| panic!("{mistakes}"));
         settings.audit = Target::Nowhere;
         settings
@@ -194,7 +257,7 @@ fn credential(id: &str, key: &str, scope: &str) -> String {
     )
 }
 
-impl Surroundings for Around {
+impl Surroundings for Around<'_> {
     fn variable(&self, name: &str) -> Option<String> {
         (name == "UPSTREAM_KEY").then(|| UPSTREAM_KEY.to_owned())
     }
@@ -203,7 +266,9 @@ impl Surroundings for Around {
         Vec::new()
     }
 
-    fn file(&self, _: &Path) -> io::Result<Vec<u8>> {
-        Err(io::ErrorKind::NotFound.into())
+    fn file(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let content = path.to_str().and_then(|name| self.0.get(name));
+        let content = content.ok_or(io::ErrorKind::NotFound)?;
+        Ok(content.clone().into_bytes())
     }
 }

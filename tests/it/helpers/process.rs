@@ -65,6 +65,7 @@ impl Belay {
     /// Serves by `config` and logs at `level`, but always says where it listens.
     pub async fn serve_at(config: &Config, level: &str) -> Self {
         let (folder, path) = folder_with(&config.text());
+        config.write_files(folder.path());
         let mut command = belay();
         command.args(["serve", "--config"]).arg(path);
         command.env("BELAY_LOG", format!("{level},belay::commands::serve=info"));
@@ -74,6 +75,7 @@ impl Belay {
     /// Serves by `config`, with these variables around it.
     pub async fn serve_among(config: &Config, variables: &[(&str, &str)]) -> Self {
         let (folder, path) = folder_with(&config.text());
+        config.write_files(folder.path());
         let mut command = belay();
         command.args(["serve", "--config"]).arg(path);
         command
@@ -149,6 +151,16 @@ impl Belay {
         self.call(reqwest::Method::POST, "/briefing").json(&body)
     }
 
+    /// Where its callers find it.
+    pub fn public(&self) -> SocketAddr {
+        self.public
+    }
+
+    /// A call without a credential in its headers, by `client` over TLS.
+    pub fn over_tls(&self, client: &reqwest::Client, method: reqwest::Method, path: &str) -> Call {
+        Call(client.request(method, format!("https://{}{path}", self.public)))
+    }
+
     /// A page of the admin port.
     pub async fn admin(&self, path: &str) -> Answer {
         let url = self.admin_url(path);
@@ -184,6 +196,17 @@ impl Belay {
     /// Writes another config over the one that it serves by.
     pub fn rewrite(&self, text: &str) {
         std::fs::write(self.config(), text).expect("it can be written");
+    }
+
+    /// Writes a file beside the config, or another over it.
+    pub fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.folder.path().join(name), content).expect("it can be written");
+    }
+
+    /// Writes another config over the one that it serves by, and the files beside it.
+    pub fn rewrite_all(&self, config: &Config) {
+        config.write_files(self.folder.path());
+        self.rewrite(&config.text());
     }
 
     /// Every line of the log so far.

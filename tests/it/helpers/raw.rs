@@ -2,21 +2,23 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::org::KEY;
 use super::wait::within;
 
 /// A connection, byte by byte.
-pub struct Raw(pub TcpStream);
+pub struct Raw<S = TcpStream>(pub S);
 
 impl Raw {
     /// A fresh connection.
     pub async fn to(address: SocketAddr) -> Self {
         Self(TcpStream::connect(address).await.expect("it listens"))
     }
+}
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
     /// Sends `text`; an end of the connection is seen when reading.
     pub async fn send(&mut self, text: &str) {
         let _ = self.0.write_all(text.as_bytes()).await;
