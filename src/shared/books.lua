@@ -354,6 +354,13 @@ function ops.look()
       end
     end
   end
+  -- What was set apart for it and swept while it was not heard of was not spent: that would have been told first.
+  local swept = redis.call('HGET', SWEPT, SLICE)
+  if swept then
+    redis.call('HDEL', SWEPT, SLICE)
+    local record = cjson.decode(swept)
+    add_spent(record, -record.cost)
+  end
   if ask.replicas and redis.call('PTTL', YOUNG) <= 0 then
     take(ask.replica, SLICE)
     local org, left = account('org'), nil

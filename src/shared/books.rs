@@ -176,7 +176,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             replicas: 1,
-            lease: Duration::from_secs(15),
+            lease: Duration::from_secs(5),
             beat: Duration::from_millis(500),
             youth: Duration::from_millis(1_500),
         }

@@ -91,8 +91,8 @@ impl Link {
     /// Where the store is down, does not answer in time, or answers what nobody understands. Whether it did what it was
     /// asked is not known then.
     pub async fn run(&self, script: &Script, key: &str, argument: &str) -> Result<Value, Down> {
-        let wire = self.wire.load_full().ok_or(Down)?;
-        let mut wire = Wire::clone(&wire);
+        let held = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&held);
         let mut call = script.key(key);
         call.arg(argument);
         let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
@@ -104,11 +104,12 @@ impl Link {
             Ok(Err(error)) => {
                 // Its words may repeat what was asked; its kind does not.
                 tracing::debug!(kind = ?error.kind(), "the store refused");
-                self.failed(is_final(&error));
+                self.failed(&held, is_final(&error));
                 Err(Down)
             }
             Err(_) => {
-                self.failed(false);
+                tracing::debug!("the store did not answer in time");
+                self.failed(&held, false);
                 Err(Down)
             }
         }
@@ -119,8 +120,8 @@ impl Link {
     /// # Errors
     /// As [`Self::run`].
     pub async fn ask(&self, command: &Cmd) -> Result<Value, Down> {
-        let wire = self.wire.load_full().ok_or(Down)?;
-        let mut wire = Wire::clone(&wire);
+        let held = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&held);
         let asked = wire.req_packed_command(command);
         match tokio::time::timeout(self.time, asked).await {
             Ok(Ok(value)) => {
@@ -128,11 +129,11 @@ impl Link {
                 Ok(value)
             }
             Ok(Err(error)) => {
-                self.failed(is_final(&error));
+                self.failed(&held, is_final(&error));
                 Err(Down)
             }
             Err(_) => {
-                self.failed(false);
+                self.failed(&held, false);
                 Err(Down)
             }
         }
@@ -140,11 +141,19 @@ impl Link {
 
     /// What came back makes no sense: whatever answers there is no store of ours.
     pub fn answered_garbage(&self) {
-        self.failed(true);
+        if let Some(held) = self.wire.load_full() {
+            tracing::warn!("the store answered what makes no sense");
+            self.failed(&held, true);
+        }
     }
 
-    fn failed(&self, is_final: bool) {
+    /// A command failed on the connection `held`; one that was given up meanwhile is no reason to give up the next.
+    fn failed(&self, held: &Arc<Wire>, is_final: bool) {
         self.metrics.store_failed();
+        let current = self.wire.load();
+        if !current.as_ref().is_some_and(|wire| Arc::ptr_eq(wire, held)) {
+            return;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         if is_final || failures >= FAILURES {
             self.wire.store(None);
@@ -169,11 +178,24 @@ impl Link {
                 self.is_up.send_replace(true);
                 self.metrics
                     .store_is(true, clock.now().saturating_duration_since(since));
-                self.broken.notified().await;
+                self.watch().await;
                 since = clock.now();
                 self.metrics.store_is(false, Duration::ZERO);
             }
             tokio::time::sleep(LOOKING).await;
+        }
+    }
+
+    /// Waits until the store is down. It is looked at also while nobody asks it for anything.
+    async fn watch(&self) {
+        let ping = redis::cmd("PING");
+        while self.is_up() {
+            tokio::select! {
+                () = self.broken.notified() => {}
+                () = tokio::time::sleep(LOOKING) => {
+                    let _ = self.ask(&ping).await;
+                }
+            }
         }
     }
 

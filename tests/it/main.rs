@@ -34,6 +34,7 @@ mod openapi;
 mod org_check;
 mod raw_http;
 mod reload;
+mod replicas;
 mod shutdown;
 mod sign_in;
 mod six_tasks;

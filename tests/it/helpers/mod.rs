@@ -11,6 +11,7 @@ pub mod org;
 pub mod process;
 pub mod raw;
 pub mod record;
+pub mod redis;
 pub mod reply;
 pub mod tls;
 pub mod upstream;

@@ -1,0 +1,34 @@
+//! Several replicas behave as one: three real processes behind one real Redis.
+
+mod limits;
+mod outage;
+
+use crate::helpers::Config;
+use crate::helpers::process::Belay;
+use crate::helpers::redis::Redis;
+
+/// Replicas of one gateway.
+struct Replicas(Vec<Belay>);
+
+/// What a config says of the store; `more` are further keys of `[shared]`.
+fn shared(config: Config, more: &str) -> Config {
+    config.more(&format!(
+        "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = 200\n{more}\n"
+    ))
+}
+
+impl Replicas {
+    /// Three of them by `config`, behind `redis`.
+    async fn three(config: &Config, redis: &Redis) -> Self {
+        let mut all = Vec::new();
+        for _ in 0..3 {
+            all.push(Belay::serve_among(config, &[("REDIS_URL", &redis.url())]).await);
+        }
+        Self(all)
+    }
+
+    /// The one whose turn it is.
+    fn nth(&self, nth: usize) -> &Belay {
+        &self.0[nth % self.0.len()]
+    }
+}
