@@ -102,8 +102,10 @@ async fn a_stop_lets_calls_over_tls_finish_and_waits_for_no_handshake() {
     let gate = Gate::closed();
     let held = Play::Held(gate.clone(), Reply::good());
     upstream.about("a call over TLS", vec![held]);
-    let app = place.secure(Config::to(&upstream));
-    let app = TestApp::in_world(app.settings(), today().world()).await;
+    let mut settings = place.secure(Config::to(&upstream)).settings();
+    // Longer than the test may take: nobody waits for the handshake that never comes.
+    settings.server.header_time = Duration::from_mins(5);
+    let app = TestApp::in_world(settings, today().world()).await;
     let _silent = Raw::to(app.public).await;
     let mut idle = place.raw(app.public, None).await;
     idle.send("GET /healthz HTTP/1.1\r\nHost: belay\r\n\r\n")
