@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::environment::Secrets;
 use super::reader::Section;
+use crate::shared::seal::Key;
 use crate::shared::{Address, OnOutage, Settings};
 
 /// Reads the section, where it stands at all.
@@ -26,6 +27,12 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
     let root_of_trust = section
         .take("ca")
         .map(|entry| secrets.reveal_pem(&entry, "the authority that certified the store"));
+    let key = section.take("key").map(|entry| {
+        let text = secrets.reveal(&entry)?;
+        let read = Key::parse(text.expose_secret());
+        read.map_err(|why| entry.note(format!("refers to what {why}")))
+            .ok()
+    });
     let time = section
         .take("timeout_ms")
         .and_then(|entry| entry.whole(5..=5_000))
@@ -47,6 +54,10 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
         root: match root_of_trust {
             None => None,
             Some(pem) => Some(pem?),
+        },
+        key: match key {
+            None => None,
+            Some(key) => Some(key?),
         },
         time,
         on_outage: match on_outage {

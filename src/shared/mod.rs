@@ -21,6 +21,7 @@ pub mod link;
 pub mod memory;
 #[cfg(test)]
 pub(crate) mod scripted;
+pub mod seal;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -29,6 +30,7 @@ pub use address::Address;
 pub use books::Books;
 pub use link::{Down, Link};
 pub use memory::SharedMemory;
+pub use seal::Seal;
 
 /// The store behind several replicas. In the file: `[shared]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub address: Address,
     /// The PEM of the one authority that may have certified it; the machine's own count where there is none.
     pub root: Option<String>,
+    /// What answers are sealed with. Default: none, and then no answer is kept in the store.
+    pub key: Option<seal::Key>,
     /// The longest that a command may take. Default: 50 ms.
     pub time: Duration,
     /// What becomes of calls while it is away. Default: local.
