@@ -405,7 +405,7 @@ impl Holder {
             .once
             .map(|(jti, until)| (Assertion::of(self.org.id, &self.credential.id, &jti), until));
         let trust = self.credential.trust();
-        let version = trust.map(|trust| version_of_certificate(&proved.certificate, &trust.issuer));
+        let version = trust.map(|trust| version_of_certificate(&proved.certificate, trust));
         Found {
             caller,
             once,
