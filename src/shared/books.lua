@@ -198,7 +198,7 @@ end
 -- The verdict: whether it is let in, and if not, the account (0 org, 1 user), the limit and after how many
 -- microseconds the same may be let in; -1 where that hangs on what is under way.
 local LET_IN = { 1, 0, 0, 0 }
-local REQUESTS, TOKENS, SLOTS, DAY, MONTH = 0, 1, 2, 3, 4
+local REQUESTS, TOKENS, SLOTS, DAY, MONTH, MEMORY = 0, 1, 2, 3, 4, 5
 local SLICE = 'slice:' .. ask.replica
 
 local function refused(nth, which, opens)
@@ -254,7 +254,7 @@ local function check_need(spare)
     local one = account(each.name)
     if limit(each.limits.day) or limit(each.limits.month) then
       local youth = redis.call('PTTL', YOUNG)
-      if youth > 0 then return refused(nth, limit(each.limits.day) and DAY or MONTH, youth * 1000) end
+      if youth > 0 then return refused(nth, MEMORY, youth * 1000) end
     end
     local cap = limit(each.limits.slots)
     if cap and limit(ask.slot) then
@@ -289,7 +289,7 @@ function ops.reserve()
   if redis.call('HEXISTS', held(ask.replica), ask.hold) == 1 then return LET_IN end
   local apart = slice()
   local refusal = check_need(0)
-  if refusal and apart and refusal[2] == 0 and refusal[3] >= DAY then refusal = check_need(apart.cost) end
+  if refusal and apart and refusal[2] == 0 and (refusal[3] == DAY or refusal[3] == MONTH) then refusal = check_need(apart.cost) end
   if refusal then return refusal end
   if apart and check_need(0) then
     take(ask.replica, SLICE)

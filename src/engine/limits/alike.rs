@@ -141,7 +141,7 @@ fn caller(limits: (Limits, Limits), user: Option<u8>) -> Caller {
 fn told(blocked: Result<(), Blocked>) -> Option<Verdict<()>> {
     match blocked {
         Ok(()) => Some(Verdict::LetIn(())),
-        Err(Blocked::Never { .. }) => None,
+        Err(Blocked::Never { .. } | Blocked::Forgetful { .. }) => None,
         Err(Blocked::ForNow {
             limit, opens_in, ..
         }) => Some(Verdict::Refused {
@@ -161,6 +161,9 @@ fn plain<T>(verdict: &Verdict<T>) -> Verdict<()> {
         } => Verdict::Refused {
             limit: *limit,
             of_the_user: false,
+            opens_in: *opens_in,
+        },
+        Verdict::Forgetful { opens_in } => Verdict::Forgetful {
             opens_in: *opens_in,
         },
     }
@@ -309,6 +312,8 @@ fn every_limit_has_a_name_that_the_books_tell() {
     .into_iter()
     .enumerate()
     {
-        assert_eq!(books::limit_of(nth as i64), limit);
+        let number = i64::try_from(nth).expect("a few");
+        assert_eq!(books::limit_of(number), Some(limit));
     }
+    assert_eq!(books::limit_of(5), None);
 }

@@ -251,6 +251,7 @@ impl Common {
 pub(super) fn told<T>(caller: &Caller, verdict: Verdict<T>) -> Result<T, Blocked> {
     match verdict {
         Verdict::LetIn(what) => Ok(what),
+        Verdict::Forgetful { opens_in } => Err(Blocked::Forgetful { opens_in }),
         Verdict::Refused {
             limit,
             of_the_user,

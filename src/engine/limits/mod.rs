@@ -343,6 +343,9 @@ fn refusal(blocked: &Blocked) -> Refusal {
             budget: *budget,
             retry_in: opens_in.unwrap_or(WHILE_OTHERS_END),
         },
+        Blocked::Forgetful { opens_in } => Refusal::StoreDown {
+            retry_in: *opens_in,
+        },
     }
 }
 
@@ -358,6 +361,7 @@ impl Blocked {
     fn opens_at(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::ForNow { opens_in, .. } => opens_in.map(|wait| now + wait),
+            Self::Forgetful { opens_in } => Some(now + *opens_in),
             Self::Never { .. } => None,
         }
     }

@@ -20,9 +20,14 @@ fn shared(config: Config, more: &str) -> Config {
 impl Replicas {
     /// Three of them by `config`, behind `redis`.
     async fn three(config: &Config, redis: &Redis) -> Self {
+        Self::three_at(config, &redis.url()).await
+    }
+
+    /// Three of them by `config`, behind the store at `url`.
+    async fn three_at(config: &Config, url: &str) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            all.push(Belay::serve_among(config, &[("REDIS_URL", &redis.url())]).await);
+            all.push(Belay::serve_among(config, &[("REDIS_URL", url)]).await);
         }
         Self(all)
     }
