@@ -233,6 +233,19 @@ local function slice()
   return cjson.decode(found)
 end
 
+-- What is set apart for other replicas: no call that ends will give that back.
+local function apart_elsewhere(window, ends)
+  local sum = 0
+  for _, replica in ipairs(redis.call('ZRANGE', ALIVE, 0, -1)) do
+    if replica ~= ask.replica then
+      local found = redis.call('HGET', held(replica), 'slice:' .. replica)
+      local record = found and cjson.decode(found)
+      if record and record[window] == ends then sum = sum + record.cost end
+    end
+  end
+  return sum
+end
+
 local function check_money(nth, each, spare)
   local one = account(each.name)
   for _, window in ipairs({ 'day', 'month' }) do
@@ -242,7 +255,9 @@ local function check_money(nth, each, spare)
       if spent + reserved - spare + ask.cost > budget then
         local which = window == 'day' and DAY or MONTH
         local opens = -1
-        if spent + ask.cost > budget then opens = (one[window .. '_end'] - now_ms) * 1000 end
+        local gone = spent + ask.cost
+        if nth == 1 and gone <= budget then gone = gone + apart_elsewhere(window, one[window .. '_end']) end
+        if gone > budget then opens = (one[window .. '_end'] - now_ms) * 1000 end
         return refused(nth, which, opens)
       end
     end

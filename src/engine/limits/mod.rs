@@ -358,6 +358,17 @@ impl Blocked {
         }
     }
 
+    /// Whether it is money that is spent: no call that ends gives that back.
+    fn is_of_money(&self) -> bool {
+        matches!(
+            self,
+            Self::ForNow {
+                limit: LimitName::BudgetPerDay | LimitName::BudgetPerMonth,
+                ..
+            }
+        )
+    }
+
     fn opens_at(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::ForNow { opens_in, .. } => opens_in.map(|wait| now + wait),

@@ -118,7 +118,7 @@ pub struct Sentinels {
     /// The server that is the master at first.
     pub master: Redis,
     replica: Redis,
-    sentinels: Vec<(Child, u16)>,
+    watchers: Vec<(Child, u16)>,
     _folder: TempDir,
 }
 
@@ -164,11 +164,11 @@ impl Sentinels {
         let all = Self {
             master,
             replica,
-            sentinels,
+            watchers: sentinels,
             _folder: folder,
         };
         until("Sentinels that know each other", async || {
-            for (_, port) in &all.sentinels {
+            for (_, port) in &all.watchers {
                 let told = asked(*port, &["SENTINEL", "MASTER", "mymaster"]).await;
                 let Ok(told) = told else { return false };
                 let pairs: BTreeMap<String, String> =
@@ -187,7 +187,7 @@ impl Sentinels {
     /// Where they are.
     pub fn url(&self) -> String {
         let nodes: Vec<String> = self
-            .sentinels
+            .watchers
             .iter()
             .map(|(_, port)| format!("127.0.0.1:{port}"))
             .collect();

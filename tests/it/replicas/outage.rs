@@ -1,8 +1,9 @@
 //! What becomes of calls while the store is slow, paused, full, empty or gone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Replicas, shared};
 use crate::helpers::org::ACME;
