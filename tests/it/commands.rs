@@ -58,7 +58,7 @@ async fn check_names_five_different_mistakes_at_once() {
         .server("body_bytes", "\"plenty\"")
         .server("colour", "\"blue\"")
         .limit("calls_in_flight", 0)
-        .more("[tasks.briefing]\nmodel = \"largest\"\n[shared]\nredis = \"env:REDIS_URL\"\n");
+        .more("[tasks.briefing]\nmodel = \"largest\"\n[telemetry]\notlp = \"http://127.0.0.1:4317\"\n");
     let config = config
         .text()
         .replacen("00D5f000000XyZaEAK", "0015f00000PrtAt", 1)
@@ -70,7 +70,7 @@ async fn check_names_five_different_mistakes_at_once() {
         "server.colour",
         "orgs[0].limits.calls_in_flight",
         "tasks.briefing.model",
-        "shared",
+        "telemetry.otlp",
         "orgs[0].id",
         "providers[0].api_key",
     ] {
