@@ -11,16 +11,9 @@ use axum::extract::Request;
 use http::{HeaderMap, HeaderName};
 use sfv::{BareItem, Item, Parser};
 
-use super::layers::Peer;
-use super::settings::Proxies;
+use super::connection::{ClientCertificate, Peer, Showing};
+use super::proxies::Proxies;
 use crate::identity::{Certificate, Refusal, Shown};
-
-/// A certificate, or why what came in its place is none.
-pub type Showing = Result<Arc<Shown>, Refusal>;
-
-/// The certificate of a request, among its extensions.
-#[derive(Debug, Clone)]
-pub struct ClientCertificate(pub Showing);
 
 /// The certificate that a proxy has checked.
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");

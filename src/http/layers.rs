@@ -24,9 +24,11 @@ use ulid::Ulid;
 
 use super::call::Call;
 use super::certificate;
+use super::connection::Peer;
 use super::limit_headers;
 use super::problem::{self, Code, Problem, Tongue};
-use super::settings::{Proxies, Settings};
+use super::proxies::Proxies;
+use super::settings::Settings;
 use crate::domain::{Clock, Entropy, OrgName, RequestId};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
@@ -49,10 +51,6 @@ pub struct Door {
     /// Calls that may be under way at once, of all orgs: each holds a body in memory.
     pub room: Semaphore,
 }
-
-/// The address at the other end of the connection.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
 
 /// Calls under way at once, of all orgs together.
 pub const ROOM: usize = 4_096;

@@ -10,6 +10,7 @@
 pub mod bodies;
 pub mod call;
 mod certificate;
+mod connection;
 pub mod extract;
 mod fit;
 pub mod layers;
@@ -17,6 +18,7 @@ mod limit_headers;
 pub mod openapi;
 pub mod problem;
 mod progress;
+mod proxies;
 pub mod router;
 mod routes;
 pub mod server;
@@ -25,5 +27,6 @@ pub mod tls;
 pub mod validate;
 
 pub use problem::{Code, Problem};
+pub use proxies::Proxies;
 pub use router::{HttpState, admin, public};
-pub use settings::{Proxies, Settings};
+pub use settings::Settings;

@@ -21,8 +21,7 @@ use tokio::sync::Semaphore;
 use tower::{Layer, Service};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
-use super::certificate::ClientCertificate;
-use super::layers::Peer;
+use super::connection::{ClientCertificate, Peer};
 use super::progress::Progress;
 use super::settings::Settings;
 use super::tls::{Acceptor, Guest};

@@ -1,12 +1,11 @@
 //! The door's settings. In the file: `[server]`.
 
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use url::Url;
 
+use super::proxies::Proxies;
 use super::tls;
 
 /// Where the gateway listens, and what it lets in.
@@ -41,10 +40,6 @@ pub struct Settings {
     pub tls: Option<tls::Settings>,
 }
 
-/// Proxies that are believed, by their networks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proxies(Vec<IpNet>);
-
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -62,43 +57,5 @@ impl Default for Settings {
             trusted_proxies: Proxies::default(),
             tls: None,
         }
-    }
-}
-
-impl Proxies {
-    /// Whoever is in one of `networks`.
-    pub fn new(networks: impl IntoIterator<Item = IpNet>) -> Self {
-        Self(networks.into_iter().collect())
-    }
-
-    /// Whether `address` is one of theirs; an IPv4 address in the clothes of IPv6 is what it is inside.
-    pub fn trust(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.0.iter().any(|network| network.contains(&address))
-    }
-
-    /// Whether there are any.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether anybody at all is among them.
-    pub fn are_everybody(&self) -> bool {
-        self.0.iter().any(|network| network.prefix_len() == 0)
-    }
-}
-
-/// Each as it is written in the file.
-impl fmt::Display for Proxies {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (nth, network) in self.0.iter().enumerate() {
-            let separator = if nth == 0 { "" } else { ", " };
-            if network.prefix_len() == network.max_prefix_len() {
-                write!(f, "{separator}{}", network.addr())?;
-            } else {
-                write!(f, "{separator}{network}")?;
-            }
-        }
-        Ok(())
     }
 }

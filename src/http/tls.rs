@@ -30,7 +30,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use super::certificate::Showing;
+use super::connection::Showing;
 use crate::domain::Clock;
 use crate::identity::certificate::Unusable;
 use crate::identity::{Certificate, Refusal, Shown};

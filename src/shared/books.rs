@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Unit;
-use redis::{Script, Value};
+use redis::Script;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::link::{Down, Link};
+use super::told::Told;
+pub use super::told::{Account, Spending, Verdict};
 use crate::domain::limit::end_of;
-use crate::domain::{Caller, Clock, LimitName, Limits, Money, OrgId, UserId};
+use crate::domain::{Caller, Clock, Limits, Money, OrgId, UserId};
 use crate::lifecycle::Lifecycle;
 
 /// The books of every org, as this replica sees them.
@@ -86,34 +88,6 @@ pub struct Lent {
     settled: bool,
 }
 
-/// One account, as the store last told it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Account {
-    /// When the calls of the minute are whole again, in microseconds since 1970.
-    pub requests: i64,
-    /// The same of its tokens.
-    pub tokens: i64,
-    /// Calls under way.
-    pub slots: i64,
-    /// Of them items of a bulk.
-    pub bulk: i64,
-    /// The day's money.
-    pub day: Spending,
-    /// The month's.
-    pub month: Spending,
-}
-
-/// The money of one window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spending {
-    /// When the window ends, in milliseconds since 1970.
-    pub ends: i64,
-    /// What was spent in it.
-    pub spent: Money,
-    /// What is reserved beside.
-    pub held: Money,
-}
-
 /// What one upstream attempt needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
@@ -127,27 +101,6 @@ pub struct Need {
     pub cost: Money,
 }
 
-/// Whether the store has let a call in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict<T> {
-    /// It has.
-    LetIn(T),
-    /// A limit is used up for now.
-    Refused {
-        /// Which limit.
-        limit: LimitName,
-        /// Whether it is the user's own.
-        of_the_user: bool,
-        /// When it may have room; `None` where that hangs on what is under way.
-        opens_in: Option<Duration>,
-    },
-    /// The store may have lost what replicas still know, and gives no money until they had the time to tell.
-    Forgetful {
-        /// When it will.
-        opens_in: Duration,
-    },
-}
-
 /// What was reserved, by the names of its records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reserved {
@@ -157,27 +110,6 @@ pub struct Reserved {
     pub hold: String,
 }
 
-/// Why the script let nobody in.
-#[derive(Clone, Copy)]
-struct Refused {
-    of_the_user: bool,
-    limit: Option<LimitName>,
-    opens_in: Option<Duration>,
-}
-
-/// What the script answered.
-struct Told {
-    refused: Option<Refused>,
-    memory: String,
-    apart: Money,
-    accounts: Vec<Account>,
-    slices: Option<Json>,
-}
-
-/// Fields of an account in an answer.
-const FIELDS: usize = 10;
-/// What stands before the accounts in an answer.
-const BEFORE: usize = 7;
 /// A record that this replica does not know is given back when no answer about it can be under way any more.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Users of one org whose accounts are remembered here.
@@ -633,97 +565,6 @@ impl Lent {
 impl Drop for Lent {
     fn drop(&mut self) {
         self.charge(self.bound);
-    }
-}
-
-impl Told {
-    fn read(value: Value) -> Option<Self> {
-        let Value::Array(list) = value else {
-            return None;
-        };
-        let number = |nth: usize| match list.get(nth) {
-            Some(Value::Int(number)) => Some(*number),
-            _ => None,
-        };
-        let memory = match list.get(5)? {
-            Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok()?,
-            Value::SimpleString(text) => text.clone(),
-            _ => return None,
-        };
-        let refused = match number(0)? {
-            1 => None,
-            _ => Some(Refused {
-                of_the_user: number(1)? == 1,
-                limit: limit_of(number(2)?),
-                opens_in: u64::try_from(number(3)?).ok().map(Duration::from_micros),
-            }),
-        };
-        let money = |nth| Some(Money::micros(u64::try_from(number(nth)?).ok()?));
-        let spending = |nth: usize| {
-            Some(Spending {
-                ends: number(nth)?,
-                spent: money(nth + 1)?,
-                held: money(nth + 2)?,
-            })
-        };
-        let account = |nth: usize| {
-            Some(Account {
-                requests: number(nth)?,
-                tokens: number(nth + 1)?,
-                slots: number(nth + 2)?,
-                bulk: number(nth + 3)?,
-                day: spending(nth + 4)?,
-                month: spending(nth + 7)?,
-            })
-        };
-        let count = list.len().checked_sub(BEFORE)? / FIELDS;
-        let accounts: Option<Vec<_>> = (0..count)
-            .map(|nth| account(BEFORE + nth * FIELDS))
-            .collect();
-        Some(Self {
-            refused,
-            memory,
-            apart: money(6)?,
-            accounts: accounts.filter(|accounts| !accounts.is_empty())?,
-            slices: match list.last() {
-                Some(Value::BulkString(text)) => serde_json::from_slice(text).ok(),
-                _ => None,
-            },
-        })
-    }
-
-    fn verdict<T>(&self, let_in: T) -> Verdict<T> {
-        match self.refused {
-            None => Verdict::LetIn(let_in),
-            Some(Refused {
-                limit: None,
-                opens_in,
-                ..
-            }) => Verdict::Forgetful {
-                opens_in: opens_in.unwrap_or_default(),
-            },
-            Some(Refused {
-                limit: Some(limit),
-                of_the_user,
-                opens_in,
-            }) => Verdict::Refused {
-                limit,
-                of_the_user,
-                opens_in,
-            },
-        }
-    }
-}
-
-/// The limit that the script tells by this number; `None` for its memory, which is none.
-pub(crate) fn limit_of(number: i64) -> Option<LimitName> {
-    match number {
-        0 => Some(LimitName::RequestsPerMinute),
-        1 => Some(LimitName::TokensPerMinute),
-        2 => Some(LimitName::CallsInFlight),
-        3 => Some(LimitName::BudgetPerDay),
-        4 => Some(LimitName::BudgetPerMonth),
-        _ => None,
     }
 }
 

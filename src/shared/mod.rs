@@ -22,6 +22,7 @@ pub mod memory;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod seal;
+pub mod told;
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -272,7 +272,7 @@ impl Account {
 
     /// An account of the books, as it stands on the clock here.
     pub(super) fn of_books(account: &books::Account, now: Instant, timestamp: Timestamp) -> Self {
-        let rate = |full_at| Rate::full_at(super::common::instant(full_at, now, timestamp));
+        let rate = |full_at| Rate::full_at(instant(full_at, now, timestamp));
         let window = |spending: &books::Spending| Window {
             ends: Timestamp::from_millisecond(spending.ends).ok(),
             spent: spending.spent,
@@ -483,6 +483,13 @@ fn too_dear(limit: LimitName, budget: Money, cost: Option<Money>) -> Option<Bloc
         need,
         maximum: budget.to_string(),
     })
+}
+
+/// A moment that the store tells in microseconds since 1970, on the clock here.
+fn instant(micros: i64, now: Instant, timestamp: Timestamp) -> Option<Instant> {
+    let ahead = micros.checked_sub(timestamp.as_microsecond())?;
+    let ahead = u64::try_from(ahead).ok()?;
+    Some(now + Duration::from_micros(ahead))
 }
 
 /// Exact for anything that fits a limit.

@@ -20,6 +20,7 @@ use crate::domain::{
 use crate::lifecycle::Lifecycle;
 use crate::shared::books::{self, Books, Reserved, Verdict};
 use crate::shared::scripted::Server;
+use crate::shared::told;
 
 /// What happens to an org.
 #[derive(Debug, Clone)]
@@ -317,7 +318,7 @@ fn every_limit_has_a_name_that_the_books_tell() {
     .enumerate()
     {
         let number = i64::try_from(nth).expect("a few");
-        assert_eq!(books::limit_of(number), Some(limit));
+        assert_eq!(told::limit_of(number), Some(limit));
     }
-    assert_eq!(books::limit_of(5), None);
+    assert_eq!(told::limit_of(5), None);
 }

@@ -11,8 +11,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::account::{Account, Allowance, Blocked};
 use super::reservation::{Backing, Deposit, Hold, Slot};
 use super::turnstile::{Lane, Place};
@@ -284,11 +282,4 @@ fn never(caller: &Caller, need: Need) -> Option<Blocked> {
     let user = caller.user.is_some().then_some(&caller.org.per_user);
     let mut all = std::iter::once(&caller.org.limits).chain(user);
     all.find_map(|limits| Account::never(limits, need))
-}
-
-/// A moment that the store tells in microseconds since 1970, on the clock here.
-pub(super) fn instant(micros: i64, now: Instant, timestamp: jiff::Timestamp) -> Option<Instant> {
-    let ahead = micros.checked_sub(timestamp.as_microsecond())?;
-    let ahead = u64::try_from(ahead).ok()?;
-    Some(now + Duration::from_micros(ahead))
 }

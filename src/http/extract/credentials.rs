@@ -11,7 +11,7 @@ use http::request::Parts;
 use super::call;
 use crate::domain::{Caller, Scope};
 use crate::http::call::Call;
-use crate::http::certificate::ClientCertificate;
+use crate::http::connection::ClientCertificate;
 use crate::http::problem::Problem;
 use crate::identity::{Directory, Guard, Presented, Refusal, Shown};
 
