@@ -268,6 +268,9 @@ impl App {
         // One drain for the connections and for the work behind them.
         let left = drain.saturating_sub(stopped.elapsed());
         let ended = lifecycle.ended(left).await;
+        if let Some(store) = &self.store {
+            store.common.books.farewell().await;
+        }
         self.audit.close().await;
         ended.map_err(|left| {
             let names: Vec<String> = left

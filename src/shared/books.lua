@@ -39,15 +39,19 @@ local function time_of(units, size) return math.ceil(units * MINUTE / size) end
 local FIELDS = {
   'requests', 'tokens', 'slots', 'bulk', 'day_end', 'day_spent', 'day_held', 'month_end', 'month_spent', 'month_held',
 }
+-- What was spent since this memory began: what replicas know of an older one comes beside it.
+local SINCE = { 'day_since', 'month_since' }
 local ORG = base .. 'account:org'
 local accounts, changed = {}, {}
 
 local function account(name)
   local one = accounts[name]
   if one then return one end
-  local values = redis.call('HMGET', base .. 'account:' .. name, unpack(FIELDS))
   one = {}
-  for i, field in ipairs(FIELDS) do one[field] = tonumber(values[i] or '0') or 0 end
+  for _, fields in ipairs({ FIELDS, SINCE }) do
+    local values = redis.call('HMGET', base .. 'account:' .. name, unpack(fields))
+    for i, field in ipairs(fields) do one[field] = tonumber(values[i] or '0') or 0 end
+  end
   accounts[name] = one
   return one
 end
@@ -60,9 +64,11 @@ end
 local function save()
   for name in pairs(changed) do
     local one, key, flat = accounts[name], base .. 'account:' .. name, {}
-    for _, field in ipairs(FIELDS) do
-      flat[#flat + 1] = field
-      flat[#flat + 1] = text(one[field])
+    for _, fields in ipairs({ FIELDS, SINCE }) do
+      for _, field in ipairs(fields) do
+        flat[#flat + 1] = field
+        flat[#flat + 1] = text(one[field])
+      end
     end
     redis.call('HSET', key, unpack(flat))
     -- Orgs are as many as the config has, users are not: a day beyond its month nothing of an account counts any more.
@@ -83,7 +89,7 @@ local function roll(one, window, ends)
   if one[window .. '_end'] > now_ms then return end
   local at = ends[1]
   if at <= now_ms then at = ends[2] end
-  one[window .. '_end'], one[window .. '_spent'], one[window .. '_held'] = at, 0, 0
+  one[window .. '_end'], one[window .. '_spent'], one[window .. '_held'], one[window .. '_since'] = at, 0, 0, 0
 end
 
 local function roll_all()
@@ -129,6 +135,7 @@ local function add_spent(record, cost)
     local one = touch(name)
     windows_of(one, record, function(window)
       one[window .. '_spent'] = math.max(0, one[window .. '_spent'] + cost)
+      one[window .. '_since'] = one[window .. '_since'] + cost
     end)
   end
 end
@@ -355,7 +362,8 @@ end
 
 -- How things stand; the replica is alive. With `open`, what it holds beside those ids was never answered to it and is
 -- given back, once it is old enough that no answer can be under way. With `replicas`, it sets money apart for bad times:
--- its share of half of what is left.
+-- its share of half of what is left, and never more than a twentieth of the budget, since a replica that is lost takes it
+-- along until the window ends; with no replicas it gives it back.
 function ops.look()
   if ask.open then
     local open = {}
@@ -382,12 +390,12 @@ function ops.look()
     for _, window in ipairs({ 'day', 'month' }) do
       local budget = limit(ask.org[window])
       if budget then
-        local rest = budget - org[window .. '_spent'] - org[window .. '_held']
-        left = math.min(left or rest, rest)
+        local rest = (budget - org[window .. '_spent'] - org[window .. '_held']) / (2 * math.max(1, ask.replicas))
+        left = math.min(left or rest, rest, budget / 20)
       end
     end
-    local cost = left and math.floor(left / (2 * ask.replicas)) or 0
-    if cost > 0 then
+    local cost = left and math.floor(left) or 0
+    if cost > 0 and ask.replicas > 0 then
       local record = { k = 'slice', cost = cost, day = org.day_end, month = org.month_end }
       add_held(record, 1)
       keep(ask.replica, SLICE, record)
@@ -405,8 +413,8 @@ function ops.seed()
       for _, rate in ipairs({ 'requests', 'tokens' }) do one[rate] = math.max(one[rate], known[rate]) end
       for _, window in ipairs({ 'day', 'month' }) do
         if known[window .. '_end'] == one[window .. '_end'] then
-          local spent = window .. '_spent'
-          one[spent] = math.max(one[spent], known[spent])
+          local spent, since = window .. '_spent', one[window .. '_since']
+          one[spent] = math.max(0, math.max(one[spent] - since, known[spent]) + since)
         end
       end
     end

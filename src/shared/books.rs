@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use jiff::Unit;
 use redis::Script;
 use serde_json::{Map, Value as Json, json};
@@ -114,6 +115,8 @@ pub struct Reserved {
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Users of one org whose accounts are remembered here.
 const USERS: usize = 10_000;
+/// Orgs that the store is told about at once.
+const AT_ONCE: usize = 32;
 /// How long one who has to tell the store something waits between two attempts.
 const AGAIN: Duration = Duration::from_millis(250);
 
@@ -253,31 +256,39 @@ impl Books {
 
     /// Tells the store that this replica is alive, of every org it knows, and sets money apart.
     pub async fn beat(&self) {
+        self.look_all(self.settings.replicas).await;
+    }
+
+    /// Gives back what was set apart: this replica ends, and is not lost.
+    pub async fn farewell(&self) {
+        self.look_all(0).await;
+    }
+
+    async fn look_all(&self, replicas: u32) {
         let callers: Vec<Caller> = {
             let pages = self.pages();
-            pages
-                .values()
-                .filter_map(|page| page.caller.clone())
-                .collect()
+            let callers = pages.values().filter_map(|page| page.caller.clone());
+            callers.collect()
         };
-        for caller in callers {
-            let open: Vec<String> = {
-                let pages = self.pages();
-                let page = pages.get(&caller.org.id);
-                page.map_or_else(Vec::new, |page| page.open.keys().cloned().collect())
-            };
-            let mut ask = json!({
-                "op": "look",
-                "open": open,
-                "patience": millis(PATIENCE),
-            });
-            if has_budget(&caller.org.limits) {
-                ask["replicas"] = json!(self.settings.replicas);
-            }
-            if self.ask(&caller, ask).await.is_err() {
-                return;
-            }
-        }
+        stream::iter(callers)
+            .for_each_concurrent(AT_ONCE, |caller| async move {
+                let open: Vec<String> = {
+                    let pages = self.pages();
+                    let page = pages.get(&caller.org.id);
+                    page.map_or_else(Vec::new, |page| page.open.keys().cloned().collect())
+                };
+                let mut ask = json!({
+                    "op": "look",
+                    "open": open,
+                    "patience": millis(PATIENCE),
+                });
+                if has_budget(&caller.org.limits) {
+                    ask["replicas"] = json!(replicas);
+                }
+                // Where the store is down there is nobody to tell.
+                let _ = self.ask(&caller, ask).await;
+            })
+            .await;
     }
 
     /// Beats, and never ends: what is under way when the process stops still is this replica's.
@@ -314,9 +325,13 @@ impl Books {
     /// Asks the script about `caller`, and takes in how things stand. What was spent in the dark is told first.
     async fn ask(&self, caller: &Caller, ask: Json) -> Result<Told, Down> {
         self.lighten(caller).await?;
-        let told = self.ask_once(caller, ask).await?;
+        let told = self.ask_once(caller, ask.clone()).await?;
         if self.takes_in(caller, &told) {
             self.seed(caller).await?;
+            // A memory that had nothing of ours has settled nothing either; now it has, and does.
+            if matches!(ask["op"].as_str(), Some("settle" | "leave")) {
+                return self.ask_once(caller, ask).await;
+            }
         }
         Ok(told)
     }
@@ -341,6 +356,11 @@ impl Books {
         });
         let mut as_org = caller.clone();
         as_org.user = None;
+        // A store that came back empty is told the rest first, and what was spent in the dark comes on top.
+        let told = self.ask_once(&as_org, json!({"op": "look"})).await?;
+        if self.takes_in(&as_org, &told) {
+            self.seed(&as_org).await?;
+        }
         self.ask_once(&as_org, ask).await?;
         let mut pages = self.pages();
         if let Some(page) = pages.get_mut(&caller.org.id)

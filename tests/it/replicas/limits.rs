@@ -146,3 +146,31 @@ pub(super) async fn settled(redis: &Redis) {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_replica_that_ends_in_order_leaves_what_was_set_apart_for_it_to_the_others() {
+    let (upstream, redis) = (Upstream::good().await, Redis::start().await);
+    let config = Config::to(&upstream)
+        .limit("budget_usd_per_day", 20.0)
+        .server("drain_delay_s", 0);
+    let mut replicas = Replicas::three(&shared(config, ""), &redis).await;
+    for nth in 0..3 {
+        let call = replicas.nth(nth).brief(&opportunity_named(nth));
+        call.send().await.expect_ok();
+    }
+    let spent = async || redis.account(ACME).await["day_spent"];
+    until("money that is set apart", async || {
+        redis.account(ACME).await["day_held"] > 2_500_000
+    })
+    .await;
+    let before = spent().await;
+    for one in &mut replicas.0[..2] {
+        one.signal("TERM").await;
+        assert!(one.ended().await.success());
+    }
+    until("money that is given back", async || {
+        redis.account(ACME).await["day_held"] <= 1_000_000
+    })
+    .await;
+    assert_eq!(spent().await, before, "nothing was charged for it");
+}
