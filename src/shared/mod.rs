@@ -19,6 +19,7 @@ pub mod address;
 pub mod books;
 pub mod link;
 pub mod memory;
+pub mod once;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod seal;
@@ -30,6 +31,7 @@ pub use address::Address;
 pub use books::Books;
 pub use link::{Down, Link};
 pub use memory::SharedMemory;
+pub use once::Once;
 pub use seal::Seal;
 
 /// The store behind several replicas. In the file: `[shared]`.
