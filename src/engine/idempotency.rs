@@ -95,6 +95,8 @@ struct Final<V> {
     outcome: V,
     bytes: u32,
     until: Instant,
+    /// The name of the claim that it was run by, where it was run here.
+    claim: Option<String>,
 }
 
 /// What a key means for a call.
@@ -243,9 +245,9 @@ impl<V: Outcome> Idempotency<V> {
                 if self.own.offer(once, &scope).await.is_ok() {
                     continue;
                 }
-                self.own.is_untold(scope);
+                self.own.untold().push_front(scope);
                 if !once.link().is_up() {
-                    break;
+                    break; // When it is up again, everything is told.
                 }
                 tokio::time::sleep(AGAIN).await;
             }
@@ -269,11 +271,11 @@ impl Common {
                             claim.known(outcome.clone(), life);
                             Begin::Replay(outcome)
                         }
-                        None => Begin::unreadable(),
+                        None => unreadable(&claim.scope),
                     };
                 }
                 Ok(Begun::Mismatch) => return Begin::Mismatch,
-                Ok(Begun::Unreadable) => return Begin::unreadable(),
+                Ok(Begun::Unreadable) => return unreadable(&claim.scope),
                 // What ran elsewhere a moment ago may well still run; the store has as long to come back as whoever runs it.
                 Err(Down) if ran_at.is_some_and(|at| now < at + once::LEASE) => {}
                 Err(Down) if self.on_outage == OnOutage::Refuse => return Begin::Unknown,
@@ -295,13 +297,6 @@ impl Common {
 impl Scope {
     fn name(&self) -> Name {
         Name::of(self.org, self.path, &self.key, self.item)
-    }
-}
-
-impl<V> Begin<V> {
-    fn unreadable() -> Self {
-        tracing::warn!("how a call with an idempotency key ended cannot be read in the store");
-        Self::Unknown
     }
 }
 
@@ -382,7 +377,8 @@ impl<V: Outcome> Own<V> {
         };
         let life = kept.until.saturating_duration_since(Instant::now());
         let packed = kept.outcome.packed();
-        once.offer(scope.name(), kept.body, &packed, life).await
+        let hold = once.hold_again(scope.name(), kept.body, kept.claim.clone());
+        hold.offer(&packed, life).await
     }
 }
 
@@ -391,7 +387,8 @@ impl<V: Outcome> Claim<V> {
     pub async fn end(mut self, outcome: V) {
         let hold = self.hold.take();
         if outcome.is_final() {
-            self.keep(outcome.clone(), DAY);
+            let claim = hold.as_ref().map(|hold| hold.claim().to_owned());
+            self.keep(outcome.clone(), DAY, claim);
             if let Some(hold) = hold
                 && hold.finish(&outcome.packed(), DAY).await.is_err()
             {
@@ -405,17 +402,18 @@ impl<V: Outcome> Claim<V> {
 
     /// It has ended elsewhere.
     fn known(self, outcome: V, life: Duration) {
-        self.keep(outcome.clone(), life);
+        self.keep(outcome.clone(), life, None);
         self.tell.send_replace(Some(outcome));
     }
 
-    fn keep(&self, outcome: V, life: Duration) {
+    fn keep(&self, outcome: V, life: Duration, claim: Option<String>) {
         let bytes = outcome.bytes();
         let kept = Final {
             body: self.body,
             outcome,
             bytes,
             until: Instant::now() + life,
+            claim,
         };
         self.own.finals.insert(self.scope.clone(), Arc::new(kept));
     }
@@ -425,6 +423,11 @@ impl<V> Drop for Claim<V> {
     fn drop(&mut self) {
         self.own.running().remove(&self.scope);
     }
+}
+
+fn unreadable<V>(Scope { org, path, .. }: &Scope) -> Begin<V> {
+    tracing::warn!(%org, path, "how a call with an idempotency key ended cannot be read in the store");
+    Begin::Unknown
 }
 
 /// The first call's outcome; of `Some(None)` the first has ended without one, and of `None` it has not come by `by`.

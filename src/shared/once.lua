@@ -79,6 +79,13 @@ function ops.finish(key, claim, body, value, life)
   return { state }
 end
 
+-- Whether it is `claim`'s to finish.
+function ops.lacks(key, claim, body)
+  local state, one = standing(key, body)
+  if state == ABSENT or (state == RUNNING and one.claim == claim) then return { FIRST } end
+  return { state }
+end
+
 -- `claim` runs it no longer, and has nothing to tell.
 function ops.free(key, claim, body)
   local state, one = standing(key, body)

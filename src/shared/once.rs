@@ -132,11 +132,19 @@ impl Once {
 
     /// A claim on `name` by a call with this body, of which the store knows nothing yet.
     pub fn hold(self: &Arc<Self>, name: Name, body: [u8; 32]) -> Hold {
-        let nth = self.next.fetch_add(1, Ordering::Relaxed);
+        self.hold_again(name, body, None)
+    }
+
+    /// The claim `claim` on `name`, as it was before, or a new one.
+    pub fn hold_again(self: &Arc<Self>, name: Name, body: [u8; 32], claim: Option<String>) -> Hold {
+        let claim = claim.unwrap_or_else(|| {
+            let nth = self.next.fetch_add(1, Ordering::Relaxed);
+            format!("{}-{nth}", self.replica)
+        });
         Hold {
             once: Arc::clone(self),
             name,
-            claim: format!("{}-{nth}", self.replica),
+            claim,
             body,
             may_stand: false,
             renewing: None,
@@ -158,25 +166,6 @@ impl Once {
         states
             .filter(|states| states.len() == names.len())
             .ok_or_else(|| self.garbage())
-    }
-
-    /// Tells how the key `name` has ended, known for `life` yet, unless something stands there.
-    ///
-    /// # Errors
-    /// Where the store is down.
-    pub async fn offer(
-        self: &Arc<Self>,
-        name: Name,
-        body: [u8; 32],
-        outcome: &[u8],
-        life: Duration,
-    ) -> Result<(), Down> {
-        let mut exists = redis::cmd("EXISTS");
-        exists.arg(name.whole());
-        match self.link.ask(&exists).await? {
-            Value::Int(0) => self.hold(name, body).finish(outcome, life).await,
-            _ => Ok(()),
-        }
     }
 
     async fn ask(&self, key: &str, arguments: &[&[u8]]) -> Result<Vec<Value>, Down> {
@@ -261,6 +250,24 @@ impl Hold {
         Ok(())
     }
 
+    /// Tells how the call has ended, as [`Self::finish`] does, where the store does not have it yet: it is asked first, since
+    /// an outcome is long.
+    ///
+    /// # Errors
+    /// Where the store is down.
+    pub async fn offer(self, outcome: &[u8], life: Duration) -> Result<(), Down> {
+        let claim = self.claim.as_bytes();
+        match self.ask(&[b"lacks", claim, &self.body]).await?.as_slice() {
+            [Value::Int(0)] => self.finish(outcome, life).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The name of the claim.
+    pub fn claim(&self) -> &str {
+        &self.claim
+    }
+
     /// Frees the key. A store that cannot be told so learns it from the end of the lease.
     pub async fn free(mut self) {
         self.renewing = None;
@@ -321,4 +328,165 @@ fn standing(state: &Value) -> Option<Standing> {
         Value::Int(3) => Standing::Mismatch,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::domain::SalesforceId;
+    use crate::shared::scripted::Server;
+    use crate::shared::seal::Key;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn name(org: &str, item: u32) -> Name {
+        let id: SalesforceId = org.parse().expect("an id");
+        let key = IdempotencyKey::parse("one").expect("a key");
+        Name::of(OrgId::new(id).expect("an org"), "/briefing", &key, item)
+    }
+
+    fn ours() -> Name {
+        name("00D5f000000XyZaEAK", 0)
+    }
+
+    /// The keys as one replica keeps them, named `replica` and sealing with the `seal`th key.
+    async fn replica(server: &Server, replica: &str, seal: u8) -> Arc<Once> {
+        use base64::Engine as _;
+        let lifecycle = Lifecycle::default();
+        let link = server.link(&lifecycle).await;
+        let key = base64::engine::general_purpose::STANDARD.encode([seal; 32]);
+        let seal = Seal::new(&Key::parse(&key).expect("a key"));
+        Arc::new(Once::new(link, seal, replica.to_owned(), lifecycle))
+    }
+
+    async fn begin(hold: &mut Hold) -> Begun {
+        hold.begin(LONG).await.expect("it is up")
+    }
+
+    /// What a replica that is lost leaves behind: nothing, once its lease has ended.
+    async fn lease_ends(once: &Once) {
+        let mut expire = redis::cmd("DEL");
+        expire.arg(ours().whole());
+        once.link.ask(&expire).await.expect("it is up");
+    }
+
+    #[tokio::test]
+    async fn a_key_is_one_replicas_until_it_has_ended_for_all() {
+        let server = Server::start();
+        let (a, b) = (
+            replica(&server, "a", 1).await,
+            replica(&server, "b", 1).await,
+        );
+        let (mut first, mut second) = (a.hold(ours(), [1; 32]), b.hold(ours(), [1; 32]));
+        assert_eq!(begin(&mut first).await, Begun::First);
+        assert_eq!(begin(&mut first).await, Begun::First, "asked twice");
+        assert_eq!(begin(&mut second).await, Begun::Running);
+        let mut other = b.hold(ours(), [2; 32]);
+        assert_eq!(begin(&mut other).await, Begun::Mismatch);
+        let mut item = b.hold(name("00D5f000000XyZaEAK", 1), [2; 32]);
+        assert_eq!(begin(&mut item).await, Begun::First);
+        let mut theirs = b.hold(name("00D5f000000GbxQEAS", 0), [2; 32]);
+        assert_eq!(begin(&mut theirs).await, Begun::First);
+
+        first.finish(b"told", LONG).await.expect("it is up");
+        let Begun::Final { outcome, life } = begin(&mut second).await else {
+            panic!("it has ended");
+        };
+        assert_eq!(outcome, b"told");
+        assert!(life <= LONG && life > LONG / 2, "{life:?}");
+        assert_eq!(begin(&mut other).await, Begun::Mismatch);
+        let names = [
+            ours(),
+            name("00D5f000000XyZaEAK", 1),
+            name("00D5f000000XyZaEAK", 2),
+        ];
+        let look = async |body| b.look(&names, &[body; 32]).await.expect("it is up");
+        use Standing::{Ended, Mismatch, Open};
+        assert_eq!(look(1).await, [Ended, Mismatch, Open]);
+        assert_eq!(look(2).await, [Mismatch, Open, Open]);
+        // Another replica whose key is another cannot read it, and knows that it has ended.
+        let c = replica(&server, "c", 2).await;
+        let mut third = c.hold(ours(), [1; 32]);
+        assert_eq!(begin(&mut third).await, Begun::Unreadable);
+    }
+
+    #[tokio::test]
+    async fn a_claim_that_is_dropped_frees_its_own_key_and_no_other() {
+        let server = Server::start();
+        let (a, b) = (
+            replica(&server, "a", 1).await,
+            replica(&server, "b", 1).await,
+        );
+        let (mut first, mut second) = (a.hold(ours(), [1; 32]), b.hold(ours(), [1; 32]));
+        assert_eq!(begin(&mut first).await, Begun::First);
+        assert_eq!(begin(&mut second).await, Begun::Running);
+        second.free().await;
+        let mut third = b.hold(ours(), [1; 32]);
+        assert_eq!(
+            begin(&mut third).await,
+            Begun::Running,
+            "it was not that one's"
+        );
+        drop(first);
+        while begin(&mut third).await != Begun::First {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_lost_its_lease_neither_renews_nor_finishes_what_another_has() {
+        let server = Server::start();
+        let (a, b) = (
+            replica(&server, "a", 1).await,
+            replica(&server, "b", 1).await,
+        );
+        let (mut first, mut second) = (a.hold(ours(), [1; 32]), b.hold(ours(), [1; 32]));
+        assert_eq!(begin(&mut first).await, Begun::First);
+        lease_ends(&a).await;
+        assert_eq!(begin(&mut second).await, Begun::First);
+        let claim = first.claim().to_owned();
+        first.finish(b"late", LONG).await.expect("it is up");
+        let again = a.hold_again(ours(), [1; 32], Some(claim));
+        again.offer(b"late", LONG).await.expect("it is up");
+        second.finish(b"told", LONG).await.expect("it is up");
+        let mut third = a.hold(ours(), [1; 32]);
+        let begun = begin(&mut third).await;
+        assert!(matches!(begun, Begun::Final { outcome, .. } if outcome == b"told"));
+    }
+
+    #[tokio::test]
+    async fn an_outcome_that_could_not_be_told_is_told_later_by_the_same_claim() {
+        let server = Server::start();
+        let a = replica(&server, "a", 1).await;
+        let mut first = a.hold(ours(), [1; 32]);
+        assert_eq!(begin(&mut first).await, Begun::First);
+        // It still stands as running there when the store is back.
+        let again = a.hold_again(ours(), [1; 32], Some(first.claim().to_owned()));
+        again.offer(b"told", LONG).await.expect("it is up");
+        let mut second = a.hold(ours(), [1; 32]);
+        assert!(matches!(begin(&mut second).await, Begun::Final { .. }));
+    }
+
+    #[tokio::test]
+    async fn whoever_runs_a_key_hears_who_waits_for_it_and_claims_it_again_where_it_was_lost() {
+        let server = Server::start();
+        let (a, b) = (
+            replica(&server, "a", 1).await,
+            replica(&server, "b", 1).await,
+        );
+        let (mut first, mut second) = (a.hold(ours(), [1; 32]), b.hold(ours(), [1; 32]));
+        assert_eq!(begin(&mut first).await, Begun::First);
+        let (tell, mut told) = mpsc::unbounded_channel();
+        first.renew(move |waiting| {
+            let _ = tell.send(waiting);
+        });
+        assert_eq!(begin(&mut second).await, Begun::Running);
+        let waiting = told.recv().await.expect("it is renewed");
+        assert!(waiting > LONG / 2 && waiting <= LONG, "{waiting:?}");
+        lease_ends(&a).await;
+        assert_eq!(told.recv().await, Some(Duration::ZERO));
+        assert_eq!(begin(&mut second).await, Begun::Running);
+    }
 }

@@ -220,17 +220,20 @@ mod tests {
 
     #[test]
     fn an_outcome_is_read_as_it_was_written() {
-        let first: Landed = Ok(told());
-        let read = Landed::unpacked(&first.packed()).expect("it is of this release");
-        let (mut first, read) = (first.expect("told"), read.expect("told"));
-        first.via = Via::Replayed;
+        let first = told();
+        let read = Landed::unpacked(&Ok(first.clone()).packed());
+        let read = read.expect("it is of this release").expect("told");
+        let first = Told {
+            via: Via::Replayed,
+            ..first
+        };
         assert_eq!(format!("{first:?}"), format!("{read:?}"));
         let refused: Landed = Err(Error::ModelRefused);
         let read = Landed::unpacked(&refused.packed());
         assert!(matches!(read, Some(Err(Error::ModelRefused))));
-        let body: Result<Bytes, Error> = Ok(Bytes::from_static(b"{\"any\": \"bytes\"}"));
-        let read = <Result<Bytes, Error>>::unpacked(&body.packed());
-        assert_eq!(read.expect("one").expect("a body"), body.expect("a body"));
+        let body = Bytes::from_static(b"{\"any\": \"bytes\"}");
+        let read = <Result<Bytes, Error>>::unpacked(&Ok(body.clone()).packed());
+        assert_eq!(read.expect("one").expect("a body"), body);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! An idempotency key runs once, whichever replicas it comes to.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::outage::all_know;
 use super::{Replicas, shared};
