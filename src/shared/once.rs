@@ -339,7 +339,7 @@ mod tests {
     use crate::shared::scripted::Server;
     use crate::shared::seal::Key;
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     fn name(org: &str, item: u32) -> Name {
         let id: SalesforceId = org.parse().expect("an id");
@@ -403,9 +403,14 @@ mod tests {
             name("00D5f000000XyZaEAK", 2),
         ];
         let look = async |body| b.look(&names, &[body; 32]).await.expect("it is up");
-        use Standing::{Ended, Mismatch, Open};
-        assert_eq!(look(1).await, [Ended, Mismatch, Open]);
-        assert_eq!(look(2).await, [Mismatch, Open, Open]);
+        assert_eq!(
+            look(1).await,
+            [Standing::Ended, Standing::Mismatch, Standing::Open]
+        );
+        assert_eq!(
+            look(2).await,
+            [Standing::Mismatch, Standing::Open, Standing::Open]
+        );
         // Another replica whose key is another cannot read it, and knows that it has ended.
         let c = replica(&server, "c", 2).await;
         let mut third = c.hold(ours(), [1; 32]);
