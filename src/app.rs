@@ -16,7 +16,7 @@ use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::engine::cache::Cache;
 use crate::engine::dispatch::{Dispatch, Upstream};
 use crate::engine::flight::Flights;
-use crate::engine::idempotency::Idempotency;
+use crate::engine::idempotency::{self, Idempotency};
 use crate::engine::limits::{Common, Limits};
 use crate::engine::slots::Slots;
 use crate::http::bodies::Bodies;
@@ -30,7 +30,7 @@ use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
-use crate::shared::{self, Books, Link, SharedMemory, books};
+use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, books};
 use crate::telemetry::{Audit, Metrics};
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
@@ -41,6 +41,7 @@ use crate::usecases::{
 pub struct App {
     settings: Settings,
     store: Option<Store>,
+    parts: Arc<Parts>,
     state: HttpState,
     audit: Audit,
     metrics: Arc<Metrics>,
@@ -54,6 +55,8 @@ pub struct App {
 struct Store {
     link: Arc<Link>,
     common: Common,
+    /// None where there is no key to seal outcomes with.
+    once: Option<idempotency::Common>,
 }
 
 /// Time and randomness.
@@ -104,11 +107,8 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Lifecycle::default();
         let mut limits = Limits::new(Arc::clone(&clock), Arc::clone(&metrics));
-        let store = settings.shared.as_ref().map(|shared| {
-            let link = Arc::new(Link::new(shared, Arc::clone(&metrics)));
-            let name = format!("{:032x}", SystemEntropy.bits());
-            Store::behind(link, name, shared, &clock, &lifecycle)
-        });
+        let shared = settings.shared.as_ref();
+        let store = shared.map(|shared| Store::of(shared, &metrics, &clock, &lifecycle));
         if let Some(store) = &store {
             limits = limits.shared_by(store.common.clone());
         }
@@ -138,12 +138,13 @@ impl App {
             })
             .collect();
         let audit = Audit::open(&settings.audit).context("the audit cannot be written")?;
+        let once = store.as_ref().and_then(|store| store.once.clone());
         let parts = Arc::new(Parts {
             limits: Arc::clone(&limits),
             cache: Arc::clone(&cache),
             flights: Flights::new(lifecycle.clone()),
-            idempotency: Idempotency::new(settings.engine.idempotency_bytes / 2),
-            relays: Idempotency::new(settings.engine.idempotency_bytes / 2),
+            idempotency: Idempotency::new(settings.engine.idempotency_bytes / 2, once.clone()),
+            relays: Idempotency::new(settings.engine.idempotency_bytes / 2, once),
             dispatch: Dispatch::new(
                 upstreams,
                 Arc::clone(&limits),
@@ -167,7 +168,10 @@ impl App {
             relay_message: RelayMessage::new(Arc::clone(&parts)),
             complete_chat: CompleteChat::new(Arc::clone(&parts)),
             count_tokens: CountTokens::new(Arc::clone(&parts)),
-            relay_batches: RelayBatches::new(parts, settings.server.public_url.as_ref()),
+            relay_batches: RelayBatches::new(
+                Arc::clone(&parts),
+                settings.server.public_url.as_ref(),
+            ),
             forget: Forget::new(cache, Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory,
@@ -188,6 +192,7 @@ impl App {
         Ok(Self {
             settings,
             store,
+            parts,
             state,
             audit,
             metrics,
@@ -221,6 +226,7 @@ impl App {
         let lifecycle = self.lifecycle;
         if let Some(store) = &self.store {
             store.open(Arc::clone(&self.clock), &lifecycle).await;
+            lifecycle.spawn_detached(self.parts.keep());
         }
         let door = Door {
             clock: self.clock,
@@ -283,18 +289,29 @@ impl App {
 }
 
 impl Store {
-    /// The parts behind `link`; `name` is this replica's, which no other has, nor this one after a restart.
-    fn behind(
-        link: Arc<Link>,
-        name: String,
+    /// The parts behind the store that `shared` names.
+    fn of(
         shared: &shared::Settings,
+        metrics: &Arc<Metrics>,
         clock: &Arc<dyn Clock>,
         lifecycle: &Lifecycle,
     ) -> Self {
+        let link = Arc::new(Link::new(shared, Arc::clone(metrics)));
+        // This replica's name, which no other has, nor this one after a restart.
+        let name = format!("{:032x}", SystemEntropy.bits());
         let settings = books::Settings {
             replicas: shared.replicas.get(),
             ..books::Settings::default()
         };
+        let once = shared.key.as_ref().map(|key| idempotency::Common {
+            once: Arc::new(Once::new(
+                Arc::clone(&link),
+                Seal::new(key),
+                name.clone(),
+                lifecycle.clone(),
+            )),
+            on_outage: shared.on_outage,
+        });
         let books = Books::new(
             Arc::clone(&link),
             settings,
@@ -308,7 +325,7 @@ impl Store {
             replicas: shared.replicas,
             clock: Arc::clone(clock),
         };
-        Self { link, common }
+        Self { link, common, once }
     }
 
     /// Opens the way to the store, and waits for it for a moment: calls of the first second should not be in the dark.

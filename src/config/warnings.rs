@@ -123,6 +123,12 @@ fn of_the_store(settings: &Settings, warnings: &mut Vec<String>) {
                 .to_owned(),
         );
     }
+    if shared.key.is_none() {
+        warnings.push(
+            "[shared] has no `key` to seal outcomes with, so a repeat with an Idempotency-Key that reaches another replica runs again and is paid again; `openssl rand -base64 32` makes one"
+                .to_owned(),
+        );
+    }
     let small = settings.tenants.iter().filter(|tenant| {
         let limits = &tenant.org.limits;
         let least = [limits.requests_per_minute, limits.calls_in_flight];
@@ -368,6 +374,27 @@ mod tests {
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].contains("every address"), "{told:?}");
         }
+    }
+
+    #[test]
+    fn replicas_that_cannot_seal_what_they_share_are_pointed_out() {
+        let around = Scripted::example()
+            .with("REDIS_URL", "redis://127.0.0.1")
+            .with("SHARED_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+        let told = |more: &str| {
+            let store =
+                format!("[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\n{more}\n[cache]");
+            let told = warnings_among(&[("[cache]", &store)], &around);
+            let about = told.into_iter().filter(|line| line.contains("`key`"));
+            about.collect::<Vec<_>>()
+        };
+        let without = told("");
+        assert_eq!(without.len(), 1, "{without:?}");
+        assert!(
+            without[0].contains("openssl rand -base64 32"),
+            "{without:?}"
+        );
+        assert_eq!(told("key = \"env:SHARED_KEY\""), Vec::<String>::new());
     }
 
     #[test]

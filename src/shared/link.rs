@@ -92,10 +92,25 @@ impl Link {
     /// Where the store is down, does not answer in time, or answers what nobody understands. Whether it did what it was
     /// asked is not known then.
     pub async fn run(&self, script: &Script, key: &str, argument: &str) -> Result<Value, Down> {
+        self.run_with(script, key, &[argument.as_bytes()]).await
+    }
+
+    /// Runs `script` on the keys that begin with `key`, with more than one argument.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_with(
+        &self,
+        script: &Script,
+        key: &str,
+        arguments: &[&[u8]],
+    ) -> Result<Value, Down> {
         let held = self.wire.load_full().ok_or(Down)?;
         let mut wire = Wire::clone(&held);
         let mut call = script.key(key);
-        call.arg(argument);
+        for argument in arguments {
+            call.arg(*argument);
+        }
         let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
         match answered {
             Ok(Ok(value)) => {

@@ -2,7 +2,7 @@
 //!
 //! [`Link`] is the way there, with a time limit for every command and a breaker. [`Books`] keep what orgs and their users
 //! have used, by one script, so that every decision is one step on the server; [`SharedMemory`] remembers what was used of
-//! assertions, and who keeps failing to prove who they are.
+//! assertions, and who keeps failing to prove who they are; [`Once`] knows which idempotency keys run, and how they ended.
 //!
 //! # Why
 //! * Time is the server's, so that replicas need not agree on it.
@@ -19,6 +19,7 @@ pub mod address;
 pub mod books;
 pub mod link;
 pub mod memory;
+pub mod once;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod seal;
@@ -31,6 +32,7 @@ pub use address::Address;
 pub use books::Books;
 pub use link::{Down, Link};
 pub use memory::SharedMemory;
+pub use once::Once;
 pub use seal::Seal;
 
 /// The store behind several replicas. In the file: `[shared]`.
@@ -40,7 +42,7 @@ pub struct Settings {
     pub address: Address,
     /// The PEM of the one authority that may have certified it; the machine's own count where there is none.
     pub root: Option<String>,
-    /// What answers are sealed with. Default: none, and then no answer is kept in the store.
+    /// What answers and outcomes are sealed with. Default: none, and then none is kept in the store.
     pub key: Option<seal::Key>,
     /// The longest that a command may take. Default: 50 ms.
     pub time: Duration,

@@ -1,5 +1,6 @@
 //! What is asked of a task, and what it answers, in no door's words.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ pub struct Answer {
     /// The provider that gave it.
     pub provider: ProviderName,
     /// The version of the prompt.
-    pub prompt_version: &'static str,
+    pub prompt_version: Cow<'static, str>,
 }
 
 /// An answer, and what giving it took.

@@ -123,8 +123,15 @@ pub enum Error {
 
 /// How long to stay away where nobody says.
 pub const A_MOMENT: Duration = Duration::from_secs(1);
+/// How long to stay away for the store's sake.
+const DARK: Duration = Duration::from_secs(2);
 
 impl Error {
+    /// What cannot be looked up at the store.
+    pub fn dark() -> Self {
+        Self::StoreDown { retry_in: DARK }
+    }
+
     /// Whether the same call may succeed later, so that its idempotency key is free again.
     pub fn is_retryable(&self) -> bool {
         match self {

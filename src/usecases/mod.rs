@@ -10,6 +10,7 @@ mod composition;
 pub mod cover;
 pub mod error;
 pub mod forget;
+mod outcome;
 pub mod parts;
 pub mod preview_task;
 pub mod read_allowances;

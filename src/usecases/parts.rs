@@ -52,6 +52,11 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// Tells the store behind several replicas what it could not be told; it never ends.
+    pub async fn keep(self: Arc<Self>) {
+        tokio::join!(self.idempotency.keep(), self.relays.keep());
+    }
+
     /// The task's answer to `key`, if one is known that is no older than `max_age`.
     pub fn known(&self, key: &Key, max_age: Option<Duration>) -> Option<Found<Arc<Answer>>> {
         let found = self.cache.find(key, max_age)?;

@@ -13,6 +13,7 @@ use super::answer::{Asked, Landed, Repeat};
 use super::error::Error;
 use super::run_task::{Counted, RunTask};
 use crate::domain::{Caller, Deadline, RequestId, TaskName};
+use crate::engine::idempotency::Standing;
 use crate::engine::limits::{Lane, Limits};
 
 /// Runs a task for many records.
@@ -50,11 +51,10 @@ impl RunBulk {
             .iter()
             .filter_map(|item| item.as_ref().ok()?.repeat.clone())
             .collect();
-        if self.run_task.any_mismatch(caller, &repeats) {
-            return Err(Error::IdempotencyMismatch);
-        }
-        if !self.run_task.all_ended(caller, &repeats) {
-            self.limits.admit_request(caller).await?;
+        match self.run_task.standing(caller, &repeats).await {
+            Standing::Mismatch => return Err(Error::IdempotencyMismatch),
+            Standing::Ended => {}
+            Standing::Open => self.limits.admit_request(caller).await?,
         }
         let runs = items.into_iter().map(|item| async {
             match item {

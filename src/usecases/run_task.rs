@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::answer::{Answer, Asked, Landed, Repeat, Told, Via};
@@ -20,7 +21,7 @@ use crate::domain::{
 };
 use crate::engine::cache::Key;
 use crate::engine::flight::Patience;
-use crate::engine::idempotency::{Begin, Claim};
+use crate::engine::idempotency::{Begin, Claim, Scope, Standing};
 use crate::engine::limits::Lane;
 use crate::salesforce::canonical;
 use crate::telemetry::metrics::CacheResult;
@@ -66,28 +67,21 @@ impl RunTask {
                 ..told
             })
         };
-        let told = match self.begin(caller, asked.repeat.as_ref(), &patience) {
-            Some(Begin::Mismatch) => {
-                let mismatch = Err(Error::IdempotencyMismatch);
-                self.noted(caller, &asked, mismatch, "replayed").await
-            }
-            Some(Begin::Replay(landed)) => {
-                self.noted(caller, &asked, repeated(landed), "replayed")
+        let begun = self.begin(caller, asked.repeat.as_ref(), &patience, by);
+        let known = match begun.await {
+            None => Ok(None),
+            Some(Begin::First(claim)) => Ok(Some(claim)),
+            Some(Begin::Replay(landed)) => Err(repeated(landed)),
+            Some(Begin::Late) => Err(Err(Error::Late)),
+            Some(Begin::Mismatch) => Err(Err(Error::IdempotencyMismatch)),
+            Some(Begin::Unknown) => Err(Err(Error::dark())),
+        };
+        let told = match known {
+            Ok(claim) => {
+                self.answer(caller, asked, by, patience, (lane, counted), claim)
                     .await
             }
-            Some(Begin::Running(first)) => {
-                let landed = first.wait(by.at()).await.unwrap_or(Err(Error::Late));
-                self.noted(caller, &asked, repeated(landed), "replayed")
-                    .await
-            }
-            Some(Begin::First(claim)) => {
-                self.answer(caller, asked, by, patience, (lane, counted), Some(claim))
-                    .await
-            }
-            None => {
-                self.answer(caller, asked, by, patience, (lane, counted), None)
-                    .await
-            }
+            Err(landed) => self.noted(caller, &asked, landed, "replayed").await,
         };
         if let Err(Error::Limited { limit, .. } | Error::OverLimit { limit, .. }) = &told {
             parts.metrics.limited(&caller.org.name, limit.as_str());
@@ -106,32 +100,29 @@ impl RunTask {
         Trail::refused(audit, clock, caller, question, code).await;
     }
 
-    /// Whether any of `repeats` came with another body before.
-    pub fn any_mismatch(&self, caller: &Caller, repeats: &[Repeat]) -> bool {
-        repeats.iter().any(|repeat| {
-            self.parts
-                .idempotency
-                .is_mismatch(&repeat.scope(caller), repeat.body)
-        })
+    /// What `repeats`, all of one call, mean for it as a whole.
+    pub async fn standing(&self, caller: &Caller, repeats: &[Repeat]) -> Standing {
+        let Some(Repeat { body, .. }) = repeats.first() else {
+            return Standing::Open;
+        };
+        let scopes: Vec<Scope> = repeats.iter().map(|repeat| repeat.scope(caller)).collect();
+        self.parts.idempotency.standing(&scopes, *body).await
     }
 
-    /// Whether all of `repeats` have ended, so that the whole call costs nothing.
-    pub fn all_ended(&self, caller: &Caller, repeats: &[Repeat]) -> bool {
-        !repeats.is_empty()
-            && repeats
-                .iter()
-                .all(|repeat| self.parts.idempotency.has_ended(&repeat.scope(caller)))
-    }
-
-    fn begin(
+    async fn begin(
         &self,
         caller: &Caller,
         repeat: Option<&Repeat>,
         patience: &Patience,
+        by: Deadline,
     ) -> Option<Begin<Landed>> {
         let repeat = repeat?;
         let scope = repeat.scope(caller);
-        Some(self.parts.idempotency.begin(scope, repeat.body, patience))
+        let begun = self
+            .parts
+            .idempotency
+            .begin(&scope, repeat.body, patience, by.at());
+        Some(begun.await)
     }
 
     /// Finds or makes the answer. The claim on an idempotency key is told how that ends, also when the caller is gone.
@@ -148,7 +139,7 @@ impl RunTask {
         let (settings, route, key) = match self.prepare(caller, &asked, counted).await {
             Ok(prepared) => prepared,
             Err(error) => {
-                let refused = ended(claim, Err(error));
+                let refused = ended(claim, Err(error)).await;
                 return self.noted(caller, &asked, refused, "ok").await;
             }
         };
@@ -157,12 +148,13 @@ impl RunTask {
             && let Some(found) = parts.known(&key, caching.max_age)
         {
             parts.metrics.cache(CacheResult::Hit);
-            let hit = ended(claim, Ok(self.hit(&asked, found.value, found.ttl, by)));
+            let hit = self.hit(&asked, found.value, found.ttl, by);
+            let hit = ended(claim, Ok(hit)).await;
             return self.noted(caller, &asked, hit, "cached").await;
         }
         if caching.only_if_cached {
             parts.metrics.cache(CacheResult::Miss);
-            let missed = ended(claim, Err(Error::NotCached));
+            let missed = ended(claim, Err(Error::NotCached)).await;
             return self.noted(caller, &asked, missed, "ok").await;
         }
         let shared = (!caching.no_store).then(|| key.clone());
@@ -190,13 +182,23 @@ impl RunTask {
             (false, false) => CacheResult::Miss,
         });
         let landing = ticket.clone();
-        if let Some(claim) = claim {
+        let noted = claim.map(|claim| {
+            let (note, noted) = oneshot::channel::<()>();
+            let lifecycle = parts.lifecycle.clone();
             let end = move |landed: Option<Landed>| {
-                let _told = ended(Some(claim), landed.unwrap_or(Err(Error::Internal)));
+                lifecycle.spawn("idempotency", async move {
+                    let _ = ended(Some(claim), landed.unwrap_or(Err(Error::Internal))).await;
+                    drop(note);
+                });
             };
             parts.flights.follow("idempotency", landing, end);
-        }
+            noted
+        });
         let landed = ticket.wait(by.at()).await.unwrap_or(Err(Error::Late));
+        if let Some(noted) = noted {
+            // A repeat right behind the answer shall find it, at whichever replica.
+            let _ = tokio::time::timeout_at(by.at(), noted).await;
+        }
         if !joined {
             return landed; // the flight's own line tells of this call
         }
@@ -267,13 +269,9 @@ impl RunTask {
 }
 
 /// Tells a claim how its call ended, and hands that on.
-fn ended(claim: Option<Claim<Landed>>, landed: Landed) -> Landed {
+async fn ended(claim: Option<Claim<Landed>>, landed: Landed) -> Landed {
     if let Some(claim) = claim {
-        let (is_final, bytes) = match &landed {
-            Ok(told) => (true, told.answer.bytes()),
-            Err(error) => (error.is_final(), 256),
-        };
-        claim.end(landed.clone(), is_final, bytes);
+        claim.end(landed.clone()).await;
     }
     landed
 }

@@ -184,7 +184,7 @@ impl Flight {
             simulated: target.simulated,
             model: target.model.clone(),
             provider: target.provider.clone(),
-            prompt_version: task.prompt_version(),
+            prompt_version: task.prompt_version().into(),
         })
     }
 

@@ -128,7 +128,7 @@ pub struct TaskAnswer<T> {
     /// The provider that gave it.
     provider: String,
     /// The version of the prompt, such as `briefing-1`.
-    prompt_version: &'static str,
+    prompt_version: String,
     /// What this very call used; nothing where it came from the cache or from another call.
     usage: AnswerUsage,
     /// The id of the call.
@@ -307,7 +307,7 @@ impl TaskAnswer<Map<String, Value>> {
             simulated: answer.simulated,
             model: answer.model.to_string(),
             provider: answer.provider.to_string(),
-            prompt_version: answer.prompt_version,
+            prompt_version: answer.prompt_version.clone().into_owned(),
             usage: AnswerUsage::new(&told.usage, told.cost),
             request_id: told.request_id.to_string(),
             duration_ms: u64::try_from(told.took.as_millis()).unwrap_or(u64::MAX),

@@ -103,7 +103,7 @@ impl Passage {
             }
             Err(error) => Err(restored(told(error), cover.as_ref())),
         };
-        end(claim, &landed);
+        end(claim, &landed).await;
         trail.used(&turn);
         let outcome = landed.as_ref().map_or_else(Error::code, |_| "ok");
         let upstream = turn.upstream;
@@ -261,13 +261,9 @@ pub fn told(error: dispatch::Error) -> Error {
 }
 
 /// Tells a claim how its call ended.
-pub fn end(claim: Option<Claim<Landed>>, landed: &Landed) {
+pub async fn end(claim: Option<Claim<Landed>>, landed: &Landed) {
     if let Some(claim) = claim {
-        let (is_final, bytes) = match landed {
-            Ok(body) => (true, u32::try_from(body.len()).unwrap_or(u32::MAX)),
-            Err(error) => (error.is_final(), 256),
-        };
-        claim.end(landed.clone(), is_final, bytes);
+        claim.end(landed.clone()).await;
     }
 }
 

@@ -75,20 +75,21 @@ impl RelayMessage {
     ) -> Result<Relayed, Error> {
         let patience = Patience::until(by);
         let repeat = message.repeat.as_ref().filter(|_| !message.stream);
-        let begun = repeat.map(|repeat| {
-            let scope = repeat.scope(caller);
-            self.parts.relays.begin(scope, repeat.body, &patience)
-        });
-        let landed = match begun {
-            None => return self.relay(caller, message, (by, patience), None).await,
-            Some(Begin::First(claim)) => {
+        let Some(repeat) = repeat else {
+            return self.relay(caller, message, (by, patience), None).await;
+        };
+        let (scope, relays) = (repeat.scope(caller), &self.parts.relays);
+        let begun = relays.begin(&scope, repeat.body, &patience, by.at());
+        let landed = match begun.await {
+            Begin::First(claim) => {
                 return self
                     .relay(caller, message, (by, patience), Some(claim))
                     .await;
             }
-            Some(Begin::Mismatch) => Err(Error::IdempotencyMismatch),
-            Some(Begin::Replay(landed)) => landed,
-            Some(Begin::Running(first)) => first.wait(by.at()).await.unwrap_or(Err(Error::Late)),
+            Begin::Replay(landed) => landed,
+            Begin::Late => Err(Error::Late),
+            Begin::Mismatch => Err(Error::IdempotencyMismatch),
+            Begin::Unknown => Err(Error::dark()),
         };
         let Parts { audit, clock, .. } = &*self.parts;
         let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
@@ -113,7 +114,7 @@ impl RelayMessage {
         let route = match admitted(&self.parts, caller, &message).await {
             Ok(route) => route,
             Err(error) => {
-                end(claim, &Err(error.clone()));
+                end(claim, &Err(error.clone())).await;
                 trail.ended(error.code()).await;
                 return Err(error);
             }
@@ -127,7 +128,7 @@ impl RelayMessage {
                 None => CacheResult::Miss,
             });
             if let Some(found) = found {
-                end(claim, &Ok(found.value.clone()));
+                end(claim, &Ok(found.value.clone())).await;
                 trail.ended("cached").await;
                 return Ok(Relayed::Known {
                     body: found.value,
@@ -137,14 +138,14 @@ impl RelayMessage {
             }
         }
         if message.caching.only_if_cached {
-            end(claim, &Err(Error::NotCached));
+            end(claim, &Err(Error::NotCached)).await;
             trail.ended(Error::NotCached.code()).await;
             return Err(Error::NotCached);
         }
         let (message, cover) = match covered(caller, message, by).await {
             Ok(covered) => covered,
             Err(error) => {
-                end(claim, &Err(error.clone()));
+                end(claim, &Err(error.clone())).await;
                 trail.ended(error.code()).await;
                 return Err(error);
             }

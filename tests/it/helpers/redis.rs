@@ -100,6 +100,26 @@ impl Redis {
         answer.expect("it answers")
     }
 
+    /// Every byte that it keeps, names and values one after another.
+    pub async fn everything(&self) -> Vec<u8> {
+        let names = self.ask(&["KEYS", "*"]).await;
+        let names: Vec<String> = redis::from_redis_value(names).expect("names");
+        let mut all = Vec::new();
+        for name in names {
+            all.extend_from_slice(name.as_bytes());
+            let kind = self.ask(&["TYPE", &name]).await;
+            let kind: String = redis::from_redis_value(kind).expect("a name");
+            let value = match kind.as_str() {
+                "string" => self.ask(&["GET", &name]).await,
+                "hash" => self.ask(&["HGETALL", &name]).await,
+                "zset" => self.ask(&["ZRANGE", &name, "0", "-1"]).await,
+                other => panic!("{name} is a {other}"),
+            };
+            gather(&value, &mut all);
+        }
+        all
+    }
+
     /// What an org has used: the fields of its account.
     pub async fn account(&self, org: &str) -> BTreeMap<String, u64> {
         let key = format!("belay:{{{org}}}:account:org");
@@ -241,6 +261,15 @@ impl Cluster {
             .map(|node| format!("127.0.0.1:{}", node.port))
             .collect();
         format!("redis-cluster://{}", nodes.join(","))
+    }
+}
+
+/// The bytes of all texts in `value`.
+fn gather(value: &Value, all: &mut Vec<u8>) {
+    match value {
+        Value::BulkString(bytes) => all.extend_from_slice(bytes),
+        Value::Array(list) => list.iter().for_each(|one| gather(one, all)),
+        _ => {}
     }
 }
 

@@ -1,11 +1,15 @@
 //! Several replicas behave as one: three real processes behind one real Redis.
 
 mod limits;
+mod once;
 mod outage;
 
 use crate::helpers::Config;
 use crate::helpers::process::Belay;
 use crate::helpers::redis::Redis;
+
+/// What the replicas of a test seal with, where its config says so.
+const SHARED_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Replicas of one gateway.
 struct Replicas(Vec<Belay>);
@@ -27,7 +31,8 @@ impl Replicas {
     async fn three_at(config: &Config, url: &str) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            all.push(Belay::serve_among(config, &[("REDIS_URL", url)]).await);
+            let variables = [("REDIS_URL", url), ("SHARED_KEY", SHARED_KEY)];
+            all.push(Belay::serve_among(config, &variables).await);
         }
         Self(all)
     }
