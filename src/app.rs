@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::Settings;
 use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::engine::behind::Behind;
 use crate::engine::cache::Cache;
 use crate::engine::dispatch::{Dispatch, Upstream};
 use crate::engine::flight::Flights;
@@ -30,8 +31,9 @@ use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
-use crate::shared::{self, Books, Link, SharedMemory, books};
+use crate::shared::{self, Books, Link, SharedMemory, Shelf, books, seal};
 use crate::telemetry::{Audit, Metrics};
+use crate::usecases::parts::Cached;
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
     RelayMessage, RunBulk, RunTask,
@@ -41,6 +43,7 @@ use crate::usecases::{
 pub struct App {
     settings: Settings,
     store: Option<Store>,
+    behind: Option<Arc<Behind<Cached>>>,
     state: HttpState,
     audit: Audit,
     metrics: Arc<Metrics>,
@@ -54,6 +57,8 @@ pub struct App {
 struct Store {
     link: Arc<Link>,
     common: Common,
+    name: String,
+    key: Option<seal::Key>,
 }
 
 /// Time and randomness.
@@ -106,14 +111,15 @@ impl App {
         let mut limits = Limits::new(Arc::clone(&clock), Arc::clone(&metrics));
         let store = settings.shared.as_ref().map(|shared| {
             let link = Arc::new(Link::new(shared, Arc::clone(&metrics)));
-            let name = format!("{:032x}", SystemEntropy.bits());
-            Store::behind(link, name, shared, &clock, &lifecycle)
+            Store::behind(link, shared, &clock, &lifecycle)
         });
         if let Some(store) = &store {
             limits = limits.shared_by(store.common.clone());
         }
         let limits = Arc::new(limits);
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
+        let of_store = |store: &Store| store.stands_behind(&cache, &clock, &lifecycle);
+        let behind = store.as_ref().map(of_store);
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
         let memory: Arc<dyn Memory> = match &store {
@@ -141,6 +147,7 @@ impl App {
         let parts = Arc::new(Parts {
             limits: Arc::clone(&limits),
             cache: Arc::clone(&cache),
+            behind: behind.clone(),
             flights: Flights::new(lifecycle.clone()),
             idempotency: Idempotency::new(settings.engine.idempotency_bytes / 2),
             relays: Idempotency::new(settings.engine.idempotency_bytes / 2),
@@ -168,7 +175,7 @@ impl App {
             complete_chat: CompleteChat::new(Arc::clone(&parts)),
             count_tokens: CountTokens::new(Arc::clone(&parts)),
             relay_batches: RelayBatches::new(parts, settings.server.public_url.as_ref()),
-            forget: Forget::new(cache, Arc::clone(&limits)),
+            forget: Forget::new(cache, behind.clone(), Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory,
             guard: Arc::new(Guard::new(memory, server.slow_answer)),
@@ -188,6 +195,7 @@ impl App {
         Ok(Self {
             settings,
             store,
+            behind,
             state,
             audit,
             metrics,
@@ -221,6 +229,9 @@ impl App {
         let lifecycle = self.lifecycle;
         if let Some(store) = &self.store {
             store.open(Arc::clone(&self.clock), &lifecycle).await;
+        }
+        if let Some(behind) = self.behind {
+            lifecycle.spawn_detached(behind.keep_up());
         }
         let door = Door {
             clock: self.clock,
@@ -280,14 +291,14 @@ impl App {
 }
 
 impl Store {
-    /// The parts behind `link`; `name` is this replica's, which no other has, nor this one after a restart.
+    /// The parts behind `link`, under a name that no other replica has, nor this one after a restart.
     fn behind(
         link: Arc<Link>,
-        name: String,
         shared: &shared::Settings,
         clock: &Arc<dyn Clock>,
         lifecycle: &Lifecycle,
     ) -> Self {
+        let name = format!("{:032x}", SystemEntropy.bits());
         let settings = books::Settings {
             replicas: shared.replicas.get(),
             ..books::Settings::default()
@@ -295,7 +306,7 @@ impl Store {
         let books = Books::new(
             Arc::clone(&link),
             settings,
-            name,
+            name.clone(),
             Arc::clone(clock),
             lifecycle.clone(),
         );
@@ -305,7 +316,25 @@ impl Store {
             replicas: shared.replicas,
             clock: Arc::clone(clock),
         };
-        Self { link, common }
+        Self {
+            link,
+            common,
+            name,
+            key: shared.key.clone(),
+        }
+    }
+
+    /// What other replicas know of what `cache` does not.
+    fn stands_behind(
+        &self,
+        cache: &Arc<Cache<Cached>>,
+        clock: &Arc<dyn Clock>,
+        lifecycle: &Lifecycle,
+    ) -> Arc<Behind<Cached>> {
+        let link = Arc::clone(&self.link);
+        let (cache, clock) = (Arc::clone(cache), Arc::clone(clock));
+        let common = Shelf::new(link, self.key.as_ref(), self.name.clone());
+        Arc::new(Behind::new(cache, common, clock, lifecycle.clone()))
     }
 
     /// Opens the way to the store, and waits for it for a moment: calls of the first second should not be in the dark.

@@ -19,7 +19,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, Script,
-    TlsCertificates, TlsMode, Value,
+    ScriptInvocation, TlsCertificates, TlsMode, Value,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, watch};
@@ -91,10 +91,18 @@ impl Link {
     /// Where the store is down, does not answer in time, or answers what nobody understands. Whether it did what it was
     /// asked is not known then.
     pub async fn run(&self, script: &Script, key: &str, argument: &str) -> Result<Value, Down> {
-        let held = self.wire.load_full().ok_or(Down)?;
-        let mut wire = Wire::clone(&held);
         let mut call = script.key(key);
         call.arg(argument);
+        self.invoke(&call).await
+    }
+
+    /// Runs a script on what it was given.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn invoke(&self, call: &ScriptInvocation<'_>) -> Result<Value, Down> {
+        let held = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&held);
         let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
         match answered {
             Ok(Ok(value)) => {

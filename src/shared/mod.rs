@@ -2,7 +2,7 @@
 //!
 //! [`Link`] is the way there, with a time limit for every command and a breaker. [`Books`] keep what orgs and their users
 //! have used, by one script, so that every decision is one step on the server; [`SharedMemory`] remembers what was used of
-//! assertions, and who keeps failing to prove who they are.
+//! assertions, and who keeps failing to prove who they are. [`Shelf`] holds answers, [`Seal`]ed, with who asks for which.
 //!
 //! # Why
 //! * Time is the server's, so that replicas need not agree on it.
@@ -22,6 +22,7 @@ pub mod memory;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod seal;
+pub mod shelf;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use books::Books;
 pub use link::{Down, Link};
 pub use memory::SharedMemory;
 pub use seal::Seal;
+pub use shelf::Shelf;
 
 /// The store behind several replicas. In the file: `[shared]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

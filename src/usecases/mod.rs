@@ -11,6 +11,7 @@ pub mod cover;
 pub mod error;
 pub mod forget;
 pub mod parts;
+mod portable;
 pub mod preview_task;
 pub mod read_allowances;
 pub mod relay;

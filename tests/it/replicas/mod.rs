@@ -1,5 +1,7 @@
 //! Several replicas behave as one: three real processes behind one real Redis.
 
+mod cache;
+mod flights;
 mod limits;
 mod outage;
 
@@ -17,12 +19,21 @@ fn shared(config: Config, more: &str) -> Config {
     ))
 }
 
+/// A key of the store's answers.
+const SHARED_KEY: &str = "c2VhbHMgd2hhdCB0aHJlZSByZXBsaWNhcyBzaGFyZSE=";
+
+/// The same, with a key, so that answers are kept there.
+fn keyed(config: Config) -> Config {
+    shared(config, "key = \"env:SHARED_KEY\"")
+}
+
 impl Replicas {
     /// Three of them by `config`, behind `redis`.
     async fn three(config: &Config, redis: &Redis) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            all.push(Belay::serve_among(config, &[("REDIS_URL", &redis.url())]).await);
+            let around = [("REDIS_URL", &*redis.url()), ("SHARED_KEY", SHARED_KEY)];
+            all.push(Belay::serve_among(config, &around).await);
         }
         Self(all)
     }

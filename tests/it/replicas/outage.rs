@@ -13,7 +13,7 @@ use crate::helpers::{Config, Play, Reply, Upstream, opportunity_named};
 const CHEAP: fn() -> Reply = || Reply::good().using(1_500, 200);
 
 /// Waits until every replica knows whether the store is there.
-async fn all_know(replicas: &Replicas, up: bool) {
+pub(super) async fn all_know(replicas: &Replicas, up: bool) {
     for one in &replicas.0 {
         let wanted = format!("belay_shared_up {}", i32::from(up));
         until("a replica that knows of the store", async || {
