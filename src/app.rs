@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use crate::config::Settings;
 use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::engine::behind::Behind;
 use crate::engine::cache::Cache;
 use crate::engine::dispatch::{Dispatch, Upstream};
 use crate::engine::flight::Flights;
@@ -30,8 +31,9 @@ use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers;
-use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, books};
+use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, Shelf, books, seal};
 use crate::telemetry::{Audit, Metrics};
+use crate::usecases::parts::Cached;
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
     RelayMessage, RunBulk, RunTask,
@@ -42,6 +44,7 @@ pub struct App {
     settings: Settings,
     store: Option<Store>,
     parts: Arc<Parts>,
+    behind: Option<Arc<Behind<Cached>>>,
     state: HttpState,
     audit: Audit,
     metrics: Arc<Metrics>,
@@ -57,6 +60,8 @@ struct Store {
     common: Common,
     /// None where there is no key to seal outcomes with.
     once: Option<idempotency::Common>,
+    name: String,
+    key: Option<seal::Key>,
 }
 
 /// Time and randomness.
@@ -114,6 +119,8 @@ impl App {
         }
         let limits = Arc::new(limits);
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
+        let of_store = |store: &Store| store.stands_behind(&cache, &clock, &lifecycle);
+        let behind = store.as_ref().map(of_store);
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
         let memory: Arc<dyn Memory> = match &store {
@@ -142,6 +149,7 @@ impl App {
         let parts = Arc::new(Parts {
             limits: Arc::clone(&limits),
             cache: Arc::clone(&cache),
+            behind: behind.clone(),
             flights: Flights::new(lifecycle.clone()),
             idempotency: Idempotency::new(settings.engine.idempotency_bytes / 2, once.clone()),
             relays: Idempotency::new(settings.engine.idempotency_bytes / 2, once),
@@ -172,7 +180,7 @@ impl App {
                 Arc::clone(&parts),
                 settings.server.public_url.as_ref(),
             ),
-            forget: Forget::new(cache, Arc::clone(&limits)),
+            forget: Forget::new(cache, behind.clone(), Arc::clone(&limits)),
             allowances: ReadAllowances::new(limits),
             directory,
             guard: Arc::new(Guard::new(memory, server.slow_answer)),
@@ -193,6 +201,7 @@ impl App {
             settings,
             store,
             parts,
+            behind,
             state,
             audit,
             metrics,
@@ -226,7 +235,10 @@ impl App {
         let lifecycle = self.lifecycle;
         if let Some(store) = &self.store {
             store.open(Arc::clone(&self.clock), &lifecycle).await;
-            lifecycle.spawn_detached(self.parts.keep());
+            lifecycle.spawn_detached(self.parts.keep_telling());
+        }
+        if let Some(behind) = self.behind {
+            lifecycle.spawn_detached(behind.keep_up());
         }
         let door = Door {
             clock: self.clock,
@@ -315,7 +327,7 @@ impl Store {
         let books = Books::new(
             Arc::clone(&link),
             settings,
-            name,
+            name.clone(),
             Arc::clone(clock),
             lifecycle.clone(),
         );
@@ -325,7 +337,26 @@ impl Store {
             replicas: shared.replicas,
             clock: Arc::clone(clock),
         };
-        Self { link, common, once }
+        Self {
+            link,
+            common,
+            once,
+            name,
+            key: shared.key.clone(),
+        }
+    }
+
+    /// What other replicas know of what `cache` does not.
+    fn stands_behind(
+        &self,
+        cache: &Arc<Cache<Cached>>,
+        clock: &Arc<dyn Clock>,
+        lifecycle: &Lifecycle,
+    ) -> Arc<Behind<Cached>> {
+        let link = Arc::clone(&self.link);
+        let (cache, clock) = (Arc::clone(cache), Arc::clone(clock));
+        let common = Shelf::new(link, self.key.as_ref(), self.name.clone());
+        Arc::new(Behind::new(cache, common, clock, lifecycle.clone()))
     }
 
     /// Opens the way to the store, and waits for it for a moment: calls of the first second should not be in the dark.

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::domain::{Clock, OrgId, SalesforceId};
+use crate::shared::shelf::Mark;
 
 /// What was asked, by whom: the name of a cached answer and of a flight.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -59,10 +60,30 @@ pub struct Keeping {
     pub bytes: u32,
 }
 
+/// What an answer was kept with elsewhere, to be kept here as well.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Of what it speaks.
+    pub marks: Arc<[Mark]>,
+    /// When it was known that nothing of that was purged.
+    pub asked: Instant,
+    /// How long it may be given, from when it was first kept.
+    pub ttl: Duration,
+    /// How much of that is left.
+    pub left: Duration,
+    /// Its size in memory, about.
+    pub bytes: u32,
+}
+
 struct Entry<V> {
     value: V,
-    keeping: Keeping,
+    marks: Arc<[Mark]>,
+    asked: Instant,
+    ttl: Duration,
+    bytes: u32,
     stored: Instant,
+    /// What was left of its time when it came here.
+    left: Duration,
 }
 
 /// What one org has purged.
@@ -70,7 +91,7 @@ struct Entry<V> {
 struct Purges {
     /// Everything asked for before this is forgotten.
     all: Option<Instant>,
-    records: HashMap<SalesforceId, Instant>,
+    records: HashMap<Mark, Instant>,
 }
 
 struct ByTtl;
@@ -85,6 +106,11 @@ impl Key {
             org,
             hash: Sha256::new(),
         }
+    }
+
+    /// Whose it is.
+    pub fn org(&self) -> OrgId {
+        self.org
     }
 
     /// The digest, for whoever must show that two calls asked the same.
@@ -128,7 +154,7 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     pub fn new(bytes: u64, clock: Arc<dyn Clock>) -> Self {
         let entries = Moka::builder()
             .max_capacity(bytes)
-            .weigher(|_: &Key, entry: &Arc<Entry<V>>| entry.keeping.bytes)
+            .weigher(|_: &Key, entry: &Arc<Entry<V>>| entry.bytes)
             .expire_after(ByTtl)
             .build();
         Self {
@@ -142,12 +168,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     pub fn find(&self, key: &Key, max_age: Option<Duration>) -> Option<Found<V>> {
         let entry = self.entries.get(key)?;
         let age = self.clock.now().saturating_duration_since(entry.stored);
-        let ttl = entry
-            .keeping
-            .ttl
-            .checked_sub(age)
-            .filter(|left| !left.is_zero())?;
-        if max_age.is_some_and(|max| age > max) || self.is_purged(key.org, &entry.keeping) {
+        let ttl = entry.ttl.checked_sub(age).filter(|left| !left.is_zero())?;
+        let is_old = max_age.is_some_and(|max| age > max);
+        if is_old || self.is_purged(key.org, &entry.marks, entry.asked) {
             return None;
         }
         Some(Found {
@@ -157,14 +180,39 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
     }
 
     /// Keeps `value` under `key`. False where it may not be kept: no time to live, or purged since it was asked for.
-    pub fn keep(&self, key: Key, value: V, keeping: Keeping) -> bool {
-        if keeping.ttl.is_zero() || self.is_purged(key.org, &keeping) {
+    pub fn keep(&self, key: Key, value: V, keeping: &Keeping) -> bool {
+        let kept = Kept {
+            marks: keeping.marks(key.org),
+            asked: keeping.asked,
+            ttl: keeping.ttl,
+            left: keeping.ttl,
+            bytes: keeping.bytes,
+        };
+        self.adopt(key, value, kept)
+    }
+
+    /// Keeps what was kept elsewhere before. False where it may not be kept, as with [`Self::keep`].
+    pub fn adopt(&self, key: Key, value: V, kept: Kept) -> bool {
+        let Kept {
+            marks,
+            asked,
+            ttl,
+            left,
+            bytes,
+        } = kept;
+        if left.is_zero() || self.is_purged(key.org, &marks, asked) {
             return false;
         }
+        let now = self.clock.now();
+        let stored = now.checked_sub(ttl.saturating_sub(left)).unwrap_or(now);
         let entry = Entry {
             value,
-            keeping,
-            stored: self.clock.now(),
+            marks,
+            asked,
+            ttl,
+            bytes,
+            stored,
+            left,
         };
         self.entries.insert(key, Arc::new(entry));
         true
@@ -172,34 +220,51 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
 
     /// Forgets every answer of `org` that speaks of `record`, those still being made included.
     pub fn forget(&self, org: OrgId, record: SalesforceId) {
-        let now = self.clock.now();
+        self.purge(org, [(Mark::of(org, record), self.clock.now())]);
+    }
+
+    /// Forgets every answer of `org` that speaks of one of `marks` and was asked for before it was purged.
+    pub fn purge(&self, org: OrgId, marks: impl IntoIterator<Item = (Mark, Instant)>) {
         let mut purges = self
             .purges
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let marks = purges.entry(org).or_default();
-        if marks.records.len() >= MARKS && !marks.records.contains_key(&record) {
-            marks.records.clear();
-            marks.all = Some(now);
-        } else {
-            marks.records.insert(record, now);
+        let of_org = purges.entry(org).or_default();
+        for (mark, at) in marks {
+            let known = of_org.records.len();
+            if mark == Mark::ALL {
+                of_org.all = of_org.all.max(Some(at));
+            } else if known >= MARKS && !of_org.records.contains_key(&mark) {
+                of_org.records.clear();
+                of_org.all = Some(self.clock.now());
+            } else {
+                let when = of_org.records.entry(mark).or_insert(at);
+                *when = at.max(*when);
+            }
         }
     }
 
-    fn is_purged(&self, org: OrgId, keeping: &Keeping) -> bool {
+    fn is_purged(&self, org: OrgId, of: &[Mark], asked: Instant) -> bool {
         let purges = self
             .purges
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let Some(marks) = purges.get(&org) else {
+        let Some(of_org) = purges.get(&org) else {
             return false;
         };
-        let before = |mark: &Instant| keeping.asked <= *mark;
-        marks.all.as_ref().is_some_and(before)
-            || keeping
-                .records
+        let before = |mark: &Instant| asked <= *mark;
+        of_org.all.as_ref().is_some_and(before)
+            || of
                 .iter()
-                .any(|id| marks.records.get(id).is_some_and(before))
+                .any(|mark| of_org.records.get(mark).is_some_and(before))
+    }
+}
+
+impl Keeping {
+    /// The records that the answer speaks of, as a purge names them.
+    pub fn marks(&self, org: OrgId) -> Arc<[Mark]> {
+        let records = self.records.iter();
+        records.map(|record| Mark::of(org, *record)).collect()
     }
 }
 
@@ -210,7 +275,7 @@ impl<V> Expiry<Key, Arc<Entry<V>>> for ByTtl {
         entry: &Arc<Entry<V>>,
         _: StdInstant,
     ) -> Option<Duration> {
-        Some(entry.keeping.ttl)
+        Some(entry.left)
     }
 
     fn expire_after_update(
@@ -220,7 +285,7 @@ impl<V> Expiry<Key, Arc<Entry<V>>> for ByTtl {
         _: StdInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(entry.keeping.ttl)
+        Some(entry.left)
     }
 }
 
@@ -265,18 +330,18 @@ mod tests {
         let (here, there) = (org("00D5f000000XyZa"), org("00D5f000000XyZb"));
         let (ours, theirs) = (Key::of(here).finish(), Key::of(there).finish());
         let asked = Instant::now();
-        assert!(cache.keep(ours.clone(), 1, keeping(asked)));
-        assert!(cache.keep(theirs.clone(), 2, keeping(asked)));
+        assert!(cache.keep(ours.clone(), 1, &keeping(asked)));
+        assert!(cache.keep(theirs.clone(), 2, &keeping(asked)));
 
         cache.forget(here, id("0065f00000QwErT"));
 
         assert_eq!(cache.find(&ours, None), None);
         assert_eq!(cache.find(&theirs, None).map(|f| f.value), Some(2));
         assert!(
-            !cache.keep(ours.clone(), 3, keeping(asked)),
+            !cache.keep(ours.clone(), 3, &keeping(asked)),
             "asked before the purge"
         );
-        assert!(cache.keep(ours, 4, keeping(Instant::now() + Duration::from_millis(1))));
+        assert!(cache.keep(ours, 4, &keeping(Instant::now() + Duration::from_millis(1))));
     }
 
     #[test]
@@ -285,8 +350,8 @@ mod tests {
         let key = Key::for_test("a");
         let mut short = keeping(Instant::now());
         short.ttl = Duration::ZERO;
-        assert!(!cache.keep(key.clone(), 1, short));
-        assert!(cache.keep(key.clone(), 1, keeping(Instant::now())));
+        assert!(!cache.keep(key.clone(), 1, &short));
+        assert!(cache.keep(key.clone(), 1, &keeping(Instant::now())));
         assert!(cache.find(&key, Some(Duration::from_mins(1))).is_some());
     }
 }

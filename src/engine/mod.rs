@@ -1,15 +1,18 @@
 //! The gateway's core: who may call, what is already known, and how a question reaches a provider.
 //!
-//! [`limits`] admits and reserves, [`cache`] remembers, [`flight`] lets equal calls share one, [`idempotency`] lets a
+//! [`limits`] admits and reserves, [`cache`] remembers, and [`behind`] it what replicas share; [`flight`] lets equal calls share one, [`idempotency`] lets a
 //! repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the caller's deadline; an answer that comes in
 //! events is a [`flow`]. What is asked today and answered tomorrow is kept in [`batches`].
 //!
 //! # Why
 //! Everything that can be spent is reserved before and settled after, by types that settle when they are dropped: an
-//! early `?`, a panic or a caller who hangs up leaks nothing. All of it is held in memory; a replica set needs a
-//! shared store.
+//! early `?`, a panic or a caller who hangs up leaks nothing. All of it is held in memory; replicas share what [`shared`]
+//! holds for them.
+//!
+//! [`shared`]: crate::shared
 
 pub mod batches;
+pub mod behind;
 pub mod breaker;
 pub mod cache;
 pub mod dispatch;

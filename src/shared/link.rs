@@ -19,7 +19,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, Pipeline, RedisError, RedisFuture, Script,
-    TlsCertificates, TlsMode, Value,
+    ScriptInvocation, TlsCertificates, TlsMode, Value,
 };
 use secrecy::ExposeSecret as _;
 use tokio::sync::{Notify, watch};
@@ -105,12 +105,20 @@ impl Link {
         key: &str,
         arguments: &[&[u8]],
     ) -> Result<Value, Down> {
-        let held = self.wire.load_full().ok_or(Down)?;
-        let mut wire = Wire::clone(&held);
         let mut call = script.key(key);
         for argument in arguments {
             call.arg(*argument);
         }
+        self.invoke(&call).await
+    }
+
+    /// Runs a script on what it was given.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn invoke(&self, call: &ScriptInvocation<'_>) -> Result<Value, Down> {
+        let held = self.wire.load_full().ok_or(Down)?;
+        let mut wire = Wire::clone(&held);
         let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
         match answered {
             Ok(Ok(value)) => {

@@ -2,7 +2,8 @@
 //!
 //! [`Link`] is the way there, with a time limit for every command and a breaker. [`Books`] keep what orgs and their users
 //! have used, by one script, so that every decision is one step on the server; [`SharedMemory`] remembers what was used of
-//! assertions, and who keeps failing to prove who they are; [`Once`] knows which idempotency keys run, and how they ended.
+//! assertions, and who keeps failing to prove who they are; [`Once`] knows which idempotency keys run, and how they ended;
+//! [`Shelf`] holds answers, [`Seal`]ed, with who asks for which.
 //!
 //! # Why
 //! * Time is the server's, so that replicas need not agree on it.
@@ -23,6 +24,7 @@ pub mod once;
 #[cfg(test)]
 pub(crate) mod scripted;
 pub mod seal;
+pub mod shelf;
 pub mod told;
 
 use std::num::NonZeroU32;
@@ -34,6 +36,7 @@ pub use link::{Down, Link};
 pub use memory::SharedMemory;
 pub use once::Once;
 pub use seal::Seal;
+pub use shelf::Shelf;
 
 /// The store behind several replicas. In the file: `[shared]`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,6 +12,7 @@ pub mod error;
 pub mod forget;
 mod outcome;
 pub mod parts;
+mod portable;
 pub mod preview_task;
 pub mod read_allowances;
 pub mod relay;

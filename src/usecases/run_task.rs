@@ -19,7 +19,8 @@ use super::trail::Trail;
 use crate::domain::{
     Caller, Deadline, Money, Privacy, RequestId, Route, TaskName, TaskSettings, Usage,
 };
-use crate::engine::cache::Key;
+use crate::engine::behind::Asking;
+use crate::engine::cache::{Found, Key};
 use crate::engine::flight::Patience;
 use crate::engine::idempotency::{Begin, Claim, Scope, Standing};
 use crate::engine::limits::Lane;
@@ -153,6 +154,18 @@ impl RunTask {
             return self.noted(caller, &asked, hit, "cached").await;
         }
         if caching.only_if_cached {
+            let asking = Asking {
+                begun: by.received(),
+                max_age: caching.max_age,
+                anew: caching.fresh,
+            };
+            let (found, _) = parts.find_behind(&key, asking).await;
+            if let Some(found) = found.and_then(Found::of_a_task) {
+                parts.metrics.cache(CacheResult::Hit);
+                let hit = self.hit(&asked, found.value, found.ttl, by);
+                let hit = ended(claim, Ok(hit)).await;
+                return self.noted(caller, &asked, hit, "cached").await;
+            }
             parts.metrics.cache(CacheResult::Miss);
             let missed = ended(claim, Err(Error::NotCached)).await;
             return self.noted(caller, &asked, missed, "ok").await;
@@ -176,11 +189,9 @@ impl RunTask {
             || flight.run(),
         );
         let joined = ticket.joined;
-        parts.metrics.cache(match (joined, caching.fresh) {
-            (true, _) => CacheResult::Collapsed,
-            (false, true) => CacheResult::Bypassed,
-            (false, false) => CacheResult::Miss,
-        });
+        if joined {
+            parts.metrics.cache(CacheResult::Collapsed);
+        }
         let landing = ticket.clone();
         let noted = claim.map(|claim| {
             let (note, noted) = oneshot::channel::<()>();

@@ -14,13 +14,15 @@ use super::trail::Trail;
 use super::verdict::Verdict;
 use super::web_search::Search;
 use crate::domain::{Caller, Route, Target, TaskSettings};
-use crate::engine::cache::{Keeping, Key};
+use crate::engine::behind::{Asking, Flying, Lead};
+use crate::engine::cache::{Found, Keeping, Key};
 use crate::engine::dispatch::{Question, Turn};
 use crate::engine::flight::Patience;
 use crate::engine::limits::Lane;
 use crate::providers::claude::{self, Ask};
 use crate::providers::{Dialect, Outgoing, Reach};
 use crate::tasks::Task;
+use crate::telemetry::metrics::CacheResult;
 
 /// Everything that one flight needs, so that it can outlive the call.
 pub struct Flight {
@@ -42,6 +44,14 @@ pub struct Flight {
     pub key: Key,
     /// When the call came in.
     pub begun: Instant,
+}
+
+/// How a flight begins.
+enum Start {
+    /// It is not needed: this is the answer, and where it came from.
+    Known(Arc<Answer>, Via),
+    /// By asking.
+    Fly(Flying),
 }
 
 /// A task's question, and what was said of the answers to it so far.
@@ -66,6 +76,7 @@ impl Flight {
         let landed = self.land(&mut trail).await;
         let told = match &landed {
             Ok(told) if matches!(told.via, Via::Hit { .. }) => "cached",
+            Ok(told) if told.via == Via::Collapsed => "collapsed",
             Ok(_) | Err(_) => "ok",
         };
         trail.end(&landed, told).await;
@@ -79,23 +90,63 @@ impl Flight {
             self.lane,
             self.patience.clone(),
         );
-        let caching = self.asked.caching;
-        if !caching.fresh
-            && let Some(found) = self.parts.known(&self.key, caching.max_age)
-        {
-            // An equal flight landed between this call's look-up and its turn.
-            return Ok(self.told(found.value, Via::Hit { ttl: found.ttl }, &turn));
-        }
-        let asked = self.ask(&mut turn, trail).await;
+        let fresh = self.asked.caching.fresh;
+        let start = self.start().await;
+        self.parts.metrics.cache(match &start {
+            Ok(Start::Known(_, Via::Collapsed)) => CacheResult::Collapsed,
+            Ok(Start::Known(..)) => CacheResult::Hit,
+            Ok(Start::Fly(_)) | Err(_) if fresh => CacheResult::Bypassed,
+            Ok(Start::Fly(_)) | Err(_) => CacheResult::Miss,
+        });
+        let flying = match start? {
+            Start::Fly(flying) => flying,
+            Start::Known(answer, via) => return Ok(self.told(answer, via, &turn)),
+        };
+        let asked = flying.hold(self.ask(&mut turn, trail)).await;
         trail.used(&turn);
         let answer = Arc::new(asked?);
-        let stored = self.keep(&answer);
-        let via = if caching.fresh {
+        let stored = self.keep(&answer, flying);
+        let via = if fresh {
             Via::Forced { stored }
         } else {
             Via::Miss { stored }
         };
         Ok(self.told(answer, via, &turn))
+    }
+
+    /// What is known of it after all, or the beginning of its way.
+    async fn start(&self) -> Result<Start, Error> {
+        let Self { parts, key, .. } = self;
+        let caching = self.asked.caching;
+        if !caching.fresh
+            && let Some(found) = parts.known(key, caching.max_age)
+        {
+            // An equal flight landed between this call's look-up and its turn.
+            return Ok(Start::known(found));
+        }
+        let asking = Asking {
+            begun: self.begun,
+            max_age: caching.max_age,
+            anew: caching.fresh,
+        };
+        let lead = if caching.no_store || self.settings.cache_ttl.is_zero() {
+            // What is not kept is of no use to who would wait for it.
+            let (found, flying) = parts.find_behind(key, asking).await;
+            found.map_or(Lead::Fly(flying), Lead::Known)
+        } else {
+            parts.lead(key, asking, &self.patience).await
+        };
+        let (found, landed) = match lead {
+            Lead::Fly(flying) => return Ok(Start::Fly(flying)),
+            Lead::Late => return Err(Error::Late),
+            Lead::Known(found) => (found.of_a_task(), false),
+            Lead::Landed(found) => (found.of_a_task(), true),
+        };
+        Ok(match found {
+            Some(found) if landed => Start::Known(found.value, Via::Collapsed),
+            Some(found) => Start::known(found),
+            None => Start::Fly(Flying::default()),
+        })
     }
 
     /// Asks until the answer has the task's form: once more where it broke its schema, once more where it was cut.
@@ -190,7 +241,7 @@ impl Flight {
 
     /// Keeps the answer, unless it may not be: the caller forbade it, it is a stand-in for a real one, or a record in it
     /// was purged meanwhile.
-    fn keep(&self, answer: &Arc<Answer>) -> bool {
+    fn keep(&self, answer: &Arc<Answer>, flying: Flying) -> bool {
         let stand_in = answer.simulated && !self.route.simulated();
         if self.asked.caching.no_store || stand_in {
             return false;
@@ -201,11 +252,8 @@ impl Flight {
             ttl: self.settings.cache_ttl,
             bytes: answer.bytes(),
         };
-        self.parts.cache.keep(
-            self.key.clone(),
-            Cached::Answer(Arc::clone(answer)),
-            keeping,
-        )
+        let answer = Cached::Answer(Arc::clone(answer));
+        self.parts.keep(&self.key, &answer, &keeping, flying)
     }
 
     fn told(&self, answer: Arc<Answer>, via: Via, turn: &Turn) -> Told {
@@ -232,6 +280,12 @@ impl Flight {
             self.parts.entropy.bits(),
         );
         format!("{}_{ulid}", self.asked.task.id_prefix())
+    }
+}
+
+impl Start {
+    fn known(found: Found<Arc<Answer>>) -> Self {
+        Self::Known(found.value, Via::Hit { ttl: found.ttl })
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::Message;
 use crate::domain::{Caller, Privacy, Route, SalesforceId};
+use crate::engine::behind::{Asking, Flying};
 use crate::engine::cache::{Found, Keeping, Key};
 use crate::providers::claude::Stop;
 use crate::usecases::Parts;
@@ -23,6 +24,7 @@ pub struct Memory {
     keeping: Keeping,
     asks_anew: bool,
     kept: Option<BytesMut>,
+    flying: Flying,
 }
 
 /// The longest answer that is kept.
@@ -59,22 +61,26 @@ impl Memory {
             },
             asks_anew: message.caching.fresh,
             kept: Some(BytesMut::new()),
+            flying: Flying::default(),
         })
     }
 
     /// The answer, if it is known and wanted.
-    pub fn find(&self, parts: &Parts, message: &Message) -> Option<Found<Bytes>> {
-        if self.asks_anew {
-            return None;
+    pub async fn find(&mut self, parts: &Parts, message: &Message) -> Option<Found<Bytes>> {
+        let max_age = message.caching.max_age;
+        if !self.asks_anew
+            && let Some(found) = parts.cache.find(&self.key, max_age)
+        {
+            return found.relayed();
         }
-        let found = parts.cache.find(&self.key, message.caching.max_age)?;
-        match found.value {
-            Cached::Relayed(value) => Some(Found {
-                value,
-                ttl: found.ttl,
-            }),
-            Cached::Answer(_) => None,
-        }
+        let asking = Asking {
+            begun: self.keeping.asked,
+            max_age,
+            anew: self.asks_anew,
+        };
+        let (found, flying) = parts.find_behind(&self.key, asking).await;
+        self.flying = flying;
+        found?.relayed()
     }
 
     /// Takes in a piece of the answer.
@@ -97,7 +103,7 @@ impl Memory {
             let bytes = u32::try_from(kept.len()).unwrap_or(u32::MAX);
             self.keeping.bytes = bytes.saturating_add(512);
             let value = Cached::Relayed(kept.freeze());
-            parts.cache.keep(self.key, value, self.keeping);
+            parts.keep(&self.key, &value, &self.keeping, self.flying);
         }
     }
 }

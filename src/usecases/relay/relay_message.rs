@@ -119,9 +119,9 @@ impl RelayMessage {
                 return Err(error);
             }
         };
-        let memory = Memory::of(caller, &message, &route, by.received());
-        if let Some(memory) = &memory {
-            let found = memory.find(&self.parts, &message);
+        let mut memory = Memory::of(caller, &message, &route, by.received());
+        if let Some(memory) = &mut memory {
+            let found = memory.find(&self.parts, &message).await;
             self.parts.metrics.cache(match &found {
                 Some(_) => CacheResult::Hit,
                 None if message.caching.fresh => CacheResult::Bypassed,

@@ -123,6 +123,12 @@ impl Config {
         self
     }
 
+    /// More lines of `[[orgs]]`, of both.
+    pub fn both_orgs(mut self, lines: &str) -> Self {
+        let _ = writeln!(self.orgs, "{lines}");
+        self
+    }
+
     /// The lines of `[orgs.limits.per_user]`, of Acme only.
     pub fn each_user(mut self, lines: &str) -> Self {
         self.each_user = format!("[orgs.limits.per_user]\n{lines}\n");

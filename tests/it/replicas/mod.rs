@@ -1,5 +1,7 @@
 //! Several replicas behave as one: three real processes behind one real Redis.
 
+mod cache;
+mod flights;
 mod limits;
 mod once;
 mod outage;
@@ -19,6 +21,11 @@ fn shared(config: Config, more: &str) -> Config {
     config.more(&format!(
         "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = 200\n{more}\n"
     ))
+}
+
+/// The same, with a key, so that answers are kept there.
+fn keyed(config: Config) -> Config {
+    shared(config, "key = \"env:SHARED_KEY\"")
 }
 
 impl Replicas {
