@@ -442,8 +442,14 @@ async fn wait<V: Clone>(mut outcome: watch::Receiver<Option<V>>, by: Instant) ->
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::*;
     use crate::domain::{Deadline, SalesforceId};
+    use crate::lifecycle::Lifecycle;
+    use crate::shared::seal::Key;
+    use crate::shared::{self, Address, Link, Seal};
+    use crate::telemetry::Metrics;
 
     impl Outcome for &'static str {
         fn is_final(&self) -> bool {
@@ -506,6 +512,43 @@ mod tests {
         };
         drop(dropped);
         assert!(matches!(begin(&keys, 0, 3).await, Begin::First(_)));
+    }
+
+    /// Keys in common behind a store that is away.
+    fn in_the_dark(on_outage: OnOutage) -> Idempotency<&'static str> {
+        let settings = shared::Settings {
+            address: Address::parse("redis://127.0.0.1:1").expect("an address"),
+            root: None,
+            key: None,
+            time: Duration::from_millis(50),
+            on_outage,
+            replicas: NonZeroU32::MIN,
+        };
+        let key = Key::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+        let once = Once::new(
+            Arc::new(Link::new(&settings, Arc::new(Metrics::new()))),
+            Seal::new(&key.expect("a key")),
+            "a".to_owned(),
+            Lifecycle::default(),
+        );
+        let once = Arc::new(once);
+        Idempotency::new(1_000, Some(Common { once, on_outage }))
+    }
+
+    #[tokio::test]
+    async fn in_the_dark_a_replica_goes_by_its_own_keys_or_by_none() {
+        let keys = in_the_dark(OnOutage::Local);
+        let Begin::First(claim) = begin(&keys, 0, 1).await else {
+            panic!("a new key here");
+        };
+        claim.end("answer").await;
+        let again = begin(&keys, 0, 1).await;
+        assert!(matches!(again, Begin::Replay("answer")));
+        assert_eq!(keys.own.untold().len(), 1);
+        let standing = keys.standing(&[scope(0), scope(1)], [1; 32]).await;
+        assert_eq!(standing, Standing::Open);
+        let keys = in_the_dark(OnOutage::Refuse);
+        assert!(matches!(begin(&keys, 0, 1).await, Begin::Unknown));
     }
 
     #[tokio::test(start_paused = true)]

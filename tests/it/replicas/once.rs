@@ -99,6 +99,20 @@ async fn a_repeat_right_behind_the_answer_is_replayed_by_another_replica_and_cos
 }
 
 #[tokio::test]
+async fn an_answer_outlives_the_replica_that_gave_it() {
+    let upstream = Upstream::good().await;
+    let redis = Redis::start().await;
+    let replicas = Replicas::three(&sealed(Config::to(&upstream), ""), &redis).await;
+    all_know(&replicas, true).await;
+    let first = ask(replicas.nth(0), "one", &fresh("lease")).await;
+    // The store was told before the caller was.
+    replicas.nth(0).signal("KILL").await;
+    let again = ask(replicas.nth(1), "one", &fresh("lease")).await;
+    assert_eq!(again.expect_ok(), first.expect_ok());
+    assert_eq!(upstream.count(), 1);
+}
+
+#[tokio::test]
 async fn a_retryable_outcome_frees_the_key_for_every_replica_and_a_refusal_is_final_at_each() {
     let upstream = Upstream::doing(Play::Status(500, &[], "{}")).await;
     let redis = Redis::start().await;
