@@ -123,13 +123,7 @@ impl App {
         let behind = store.as_ref().map(of_store);
         let providers = providers::registry::build(&settings.providers, &clock)
             .context("no HTTP client can be made")?;
-        let memory: Arc<dyn Memory> = match &store {
-            Some(store) => Arc::new(SharedMemory::new(
-                Arc::clone(&store.link),
-                Arc::clone(&clock),
-            )),
-            None => Arc::new(InMemory::new(Arc::clone(&clock))),
-        };
+        let memory = memory(store.as_ref(), &clock);
         let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
         let upstreams = settings
             .providers
@@ -297,6 +291,15 @@ impl App {
                 .collect();
             anyhow::anyhow!("still running when the drain ended: {}", names.join(", "))
         })
+    }
+}
+
+/// What is remembered of proofs: by all replicas, where there are several.
+fn memory(store: Option<&Store>, clock: &Arc<dyn Clock>) -> Arc<dyn Memory> {
+    let clock = Arc::clone(clock);
+    match store {
+        Some(store) => Arc::new(SharedMemory::new(Arc::clone(&store.link), clock)),
+        None => Arc::new(InMemory::new(clock)),
     }
 }
 
