@@ -29,6 +29,8 @@ pub struct Books {
     replica: String,
     next: AtomicU64,
     orgs: Mutex<HashMap<OrgId, Page>>,
+    /// Whether this replica has taken its leave.
+    has_ended: tokio::sync::Mutex<bool>,
     /// Whether the clock here counts in place of the server's.
     #[cfg(test)]
     pub(crate) by_own_clock: bool,
@@ -149,6 +151,7 @@ impl Books {
             replica,
             next: AtomicU64::new(0),
             orgs: Mutex::default(),
+            has_ended: tokio::sync::Mutex::new(false),
             #[cfg(test)]
             by_own_clock: false,
         }
@@ -256,11 +259,20 @@ impl Books {
 
     /// Tells the store that this replica is alive, of every org it knows, and sets money apart.
     pub async fn beat(&self) {
-        self.look_all(self.settings.replicas).await;
+        let has_ended = self.has_ended.lock().await;
+        let replicas = if *has_ended {
+            0
+        } else {
+            self.settings.replicas
+        };
+        self.look_all(replicas).await;
     }
 
     /// Gives back what was set apart: this replica ends, and is not lost.
     pub async fn farewell(&self) {
+        // One at a time, so that no beat sets money apart after this.
+        let mut has_ended = self.has_ended.lock().await;
+        *has_ended = true;
         self.look_all(0).await;
     }
 

@@ -1,7 +1,9 @@
 //! One cache behind all replicas: an answer of one is a hit at another, a purge at one holds for all, and no org sees
 //! another's.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use futures_util::future::join_all;
 use redis::Value as Stored;

@@ -1,6 +1,8 @@
 //! Equal calls at several replicas reach the upstream once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use futures_util::future::join_all;
 
