@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::page;
 use crate::config::{self, Process};
 use crate::domain::{Clock as _, SystemClock};
 
@@ -11,7 +12,7 @@ pub fn run(path: &Path) -> ExitCode {
     match config::load(path, &Process) {
         Ok(settings) => {
             let now = SystemClock.timestamp();
-            println!("{}", config::describe(&settings, now));
+            page::print(&(config::describe(&settings, now) + "\n"));
             ExitCode::SUCCESS
         }
         Err(mistakes) => {

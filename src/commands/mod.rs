@@ -6,6 +6,7 @@ mod health;
 mod key;
 mod openapi;
 mod org;
+mod page;
 mod serve;
 
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::Reader;
+use super::{Reader, page};
 use crate::http::openapi::Documents;
 use crate::http::router;
 
@@ -10,7 +10,7 @@ use crate::http::router;
 pub fn run(reader: Option<Reader>, public_url: Option<&Url>) {
     let documents = Documents::new(router::documentation(), public_url);
     match reader {
-        None => print!("{}", documents.openapi),
-        Some(Reader::Salesforce) => print!("{}", documents.salesforce),
+        None => page::print(&documents.openapi),
+        Some(Reader::Salesforce) => page::print(&documents.salesforce),
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::page;
 use crate::config::{self, Process};
 use crate::domain::{Clock as _, OrgId, SalesforceId, SystemClock};
 use crate::identity::Tenant;
@@ -26,7 +27,7 @@ pub fn check(wanted: &str, path: &Path) -> ExitCode {
     };
     let public_url = settings.server.public_url.as_ref();
     let report = setup::report(tenant, public_url, SystemClock.timestamp());
-    print!("{}", report.page);
+    page::print(&report.page);
     for problem in &report.problems {
         eprintln!("{problem}");
     }

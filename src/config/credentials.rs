@@ -7,8 +7,8 @@ use super::mistakes::did_you_mean;
 use super::reader::{Entry, Once, Section};
 use crate::domain::Scope;
 use crate::identity::{
-    Certificate, Credential, Fingerprint, Jti, KeyHash, Proof, SigningKey, Tokens, Trust, grants,
-    jwt,
+    ApiKey, Certificate, Credential, Fingerprint, Jti, KeyHash, Proof, SigningKey, Tokens, Trust,
+    grants, jwt,
 };
 
 /// What credentials lean on, elsewhere in the file.
@@ -126,7 +126,7 @@ fn credential(
         )
         .and_then(|entry| {
             let id = entry.parsed(
-                "must be 1 to 64 characters of A-Z a-z 0-9 . _ @ -",
+                "must be 1 to 64 characters of A-Z a-z 0-9 . _ @ - and never a key, since it is shown and logged",
                 plain_id,
             )?;
             if let Err(first) = ids.take(id.clone(), entry.key()) {
@@ -176,6 +176,7 @@ fn credential(
 /// An id is the user of `Authorization: Basic`, which a colon would end.
 fn plain_id(text: &str) -> Option<String> {
     let fits = text.len() <= 64
+        && !ApiKey::has_the_form_of_one(text)
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'@' | b'-'));
@@ -769,6 +770,14 @@ mod tests {
             id.contains("is the id at orgs[0].credentials[0].id already"),
             "{id}"
         );
+    }
+
+    #[test]
+    fn a_key_in_place_of_an_id_is_refused_and_not_repeated() {
+        let key = format!("belay_{}", "Ab3".repeat(15).split_at(43).0);
+        let told = told(&with(&[&JWT.replace("acme_2026", &key)]));
+        assert!(told.contains("never a key"), "{told}");
+        assert!(!told.contains("Ab3Ab3"), "{told}");
     }
 
     #[test]

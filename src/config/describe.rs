@@ -14,6 +14,7 @@ use super::warnings;
 use crate::domain::{FieldPattern, Limits, Money, Price, Privacy, Target};
 use crate::identity::{Jti, Proof, Tenant, Trust};
 use crate::providers::{Kind, bedrock, foundry, prices, vertex};
+use crate::shared::OnOutage;
 use crate::telemetry::{self, audit};
 
 /// Lines under headings, each with a label.
@@ -122,6 +123,7 @@ fn server(settings: &Settings, page: &mut Page) {
             time(stop.drain)
         ),
     );
+    shared(settings.shared.as_ref(), page);
     page.line(
         "cache",
         format!("{} bytes", grouped(settings.engine.cache_bytes)),
@@ -166,6 +168,36 @@ fn tls(settings: &Settings) -> String {
         None => "client certificates are not asked for".to_owned(),
     };
     format!("1.2 and 1.3, {chain} until {ends}; {clients}")
+}
+
+/// What replicas hold in common, and where.
+fn shared(shared: Option<&crate::shared::Settings>, page: &mut Page) {
+    let Some(shared) = shared else {
+        page.line("replicas", "one: what is used is counted in this process");
+        return;
+    };
+    page.line(
+        "replicas",
+        format!(
+            "up to {} behind {}, asked for at most {}",
+            shared.replicas,
+            shared.address,
+            time(shared.time)
+        ),
+    );
+    let outage = match shared.on_outage {
+        OnOutage::Local => format!(
+            "each has 1/{} of every rate, and the money that was set apart for it",
+            shared.replicas
+        ),
+        OnOutage::Refuse => "calls are turned away with 503".to_owned(),
+    };
+    page.under("while it is away", outage);
+    let answers = match shared.key {
+        Some(_) => format!("kept there for all, sealed with a key {REDACTED}"),
+        None => "not kept there: no `key`".to_owned(),
+    };
+    page.under("answers", answers);
 }
 
 fn providers(settings: &Settings, page: &mut Page) {

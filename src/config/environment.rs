@@ -342,11 +342,12 @@ mod tests {
         assert!(told("BELAY__SERVERS__BIND").contains("did you mean `server`?"));
         assert!(told("BELAY__CACHE").contains("one key of [cache]"));
         assert!(told("BELAY__ORGS__0__NAME").contains("in the file only"));
-        assert!(told("BELAY__SHARED__REDIS").starts_with("not yet"));
+        assert!(told("BELAY__SHARED__REDIS").contains("must be a reference to a secret"));
         assert!(told("BELAY__TASKS__NOTES__MODEL").contains("briefing, case-summary"));
         assert!(told("BELAY__TELEMETRY__OTLP").starts_with("not yet"));
         assert!(told("BELAY__IDEMPOTENCY__BYTES").contains("whole number"));
-        assert_eq!(mistakes.iter().count(), 11, "{mistakes}");
+        // A store that is begun so needs `replicas` beside.
+        assert_eq!(mistakes.iter().count(), 12, "{mistakes}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub fn of(settings: &Settings, now: Timestamp) -> Vec<String> {
         of_tls(tls, settings, &mut warnings);
     }
     warnings.extend(expiry::warnings(settings, now));
+    of_the_store(settings, &mut warnings);
     of_certificates_that_nobody_sees(settings, &mut warnings);
     for tenant in &settings.tenants {
         of_an_org(tenant, &mut warnings);
@@ -96,6 +97,57 @@ fn of_certificates_that_nobody_sees(settings: &Settings, warnings: &mut Vec<Stri
                     tenant.org.name, credential.id
                 ));
             }
+        }
+    }
+}
+
+/// Replicas and their store, where they do not fit together.
+fn of_the_store(settings: &Settings, warnings: &mut Vec<String>) {
+    let Some(shared) = &settings.shared else {
+        return;
+    };
+    if shared.replicas.get() == 1 {
+        warnings.push(
+            "`replicas = 1` in [shared]: one process needs no store; leave [shared] out, or say how many there are at most"
+                .to_owned(),
+        );
+    }
+    let is_far = shared
+        .address
+        .nodes
+        .iter()
+        .any(|(host, _)| !matches!(host.as_str(), "127.0.0.1" | "::1" | "localhost"));
+    if is_far && !shared.address.tls {
+        warnings.push(
+            "the store in [shared] is reached in clear; with rediss in place of redis it is reached over TLS"
+                .to_owned(),
+        );
+    }
+    if shared.key.is_none() {
+        warnings.push(
+            "`key` is not set in [shared], so no answer is kept in the store, and each replica asks for itself what another has just asked"
+                .to_owned(),
+        );
+    }
+    let small = settings.tenants.iter().filter(|tenant| {
+        let limits = &tenant.org.limits;
+        let least = [limits.requests_per_minute, limits.calls_in_flight];
+        let least = least.into_iter().flatten().min();
+        least.is_some_and(|least| least < shared.replicas)
+    });
+    for tenant in small {
+        warnings.push(format!(
+            "{}: a limit of it is smaller than the number of replicas, so while the store is away they let through more than that together",
+            tenant.org.name
+        ));
+    }
+    for tenant in &settings.tenants {
+        let per_user = &tenant.org.per_user;
+        if per_user.budget_per_day.is_some() || per_user.budget_per_month.is_some() {
+            warnings.push(format!(
+                "{}: its users have budgets, for which nothing is set apart: while the store is away their calls are turned away",
+                tenant.org.name
+            ));
         }
     }
 }

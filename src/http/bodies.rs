@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::domain::OrgId;
 
@@ -17,6 +17,7 @@ pub struct Bodies {
     all: Arc<Semaphore>,
     each: usize,
     orgs: Mutex<HashMap<OrgId, Arc<Semaphore>>>,
+    forms: Semaphore,
 }
 
 /// A body that is being read.
@@ -36,6 +37,10 @@ struct Held {
 #[derive(Debug)]
 pub struct NoRoom;
 
+/// Forms that are read at once. They come from strangers, who could otherwise take every place that calls have with forms
+/// that never end.
+const FORMS: usize = 1_024;
+
 impl Bodies {
     /// Room for so many bytes; one org may have a quarter, and always enough for its `largest` body.
     pub fn new(bytes: usize, largest: usize) -> Self {
@@ -43,7 +48,16 @@ impl Bodies {
             all: Arc::new(Semaphore::new(bytes.max(largest))),
             each: (bytes / 4).max(largest),
             orgs: Mutex::default(),
+            forms: Semaphore::new(FORMS),
         }
+    }
+
+    /// A place for a form while it is read.
+    ///
+    /// # Errors
+    /// Where as many are being read.
+    pub fn form(&self) -> Result<SemaphorePermit<'_>, NoRoom> {
+        self.forms.try_acquire().map_err(|_| NoRoom)
     }
 
     /// An empty body of `org`.
@@ -132,5 +146,18 @@ mod tests {
         assert!(other.push(&[0; 60]).is_err());
         drop(first);
         other.push(&[0; 100]).expect("nothing stayed taken");
+    }
+    #[test]
+    fn only_so_many_forms_are_read_at_once_whatever_room_there_is() {
+        let bodies = Bodies::new(1_000, 100);
+        let mut held: Vec<_> = (0..FORMS).map_while(|_| bodies.form().ok()).collect();
+        assert_eq!(held.len(), FORMS);
+        assert!(bodies.form().is_err());
+        held.pop();
+        assert!(bodies.form().is_ok());
+        bodies
+            .begin(org("00D5f000000XyZaEAK"))
+            .push(&[0; 100])
+            .expect("a room of its own");
     }
 }

@@ -281,22 +281,31 @@ impl Drop for Line {
 fn peer(request: &Request, trusted: &Proxies) -> Option<IpAddr> {
     let Peer(address) = request.extensions().get::<Peer>()?;
     let mut peer = address.ip().to_canonical();
-    let forwarded: Vec<IpAddr> = request
+    let forwarded: Vec<&[u8]> = request
         .headers()
         .get_all("x-forwarded-for")
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|hop| hop.trim().parse().ok())
-        .map(|hop: IpAddr| hop.to_canonical())
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
         .collect();
     for hop in forwarded.into_iter().rev() {
-        if !trusted.trust(peer) {
+        // Whatever stands before a hop that cannot be read may be of anybody's making.
+        let Some(hop) = hop_address(hop).filter(|_| trusted.trust(peer)) else {
             break;
-        }
+        };
         peer = hop;
     }
     Some(peer)
+}
+
+/// An address, or one with the port that some proxies put after it.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let address = bare.unwrap_or(text).parse().ok();
+    let address = address.or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
 }
 
 /// A user in the log: enough to find their calls again, not enough to name them.
@@ -343,5 +352,31 @@ mod tests {
         assert_eq!(told(&one_by_one), Some(ip("203.0.113.7")));
         assert_eq!(told(&["10.0.0.0/8"]), Some(ip("203.0.113.7")));
         assert_eq!(told(&["11.0.0.0/8"]), Some(ip("10.0.0.1")));
+    }
+    #[test]
+    fn what_a_stranger_writes_before_a_proxys_own_word_names_nobody() {
+        let told = |values: &[&'static [u8]]| {
+            let mut request = Request::new(Body::empty());
+            let proxy = SocketAddr::from(([10, 0, 0, 1], 1));
+            request.extensions_mut().insert(Peer(proxy));
+            for value in values {
+                let value = HeaderValue::from_bytes(value).expect("a value");
+                request.headers_mut().append("x-forwarded-for", value);
+            }
+            let proxies = Proxies::new(["10.0.0.0/8".parse().expect("a network")]);
+            peer(&request, &proxies).expect("a peer").to_string()
+        };
+        // A proxy may write the port as well.
+        assert_eq!(told(&[b"1.1.1.1, 203.0.113.7:4444"]), "203.0.113.7");
+        assert_eq!(told(&[b"1.1.1.1, [2001:db8::7]:4444"]), "2001:db8::7");
+        assert_eq!(told(&[b"1.1.1.1", b"[2001:db8::7]"]), "2001:db8::7");
+        assert_eq!(told(&[b"\xff, 203.0.113.7"]), "203.0.113.7");
+        for unreadable in [
+            b"1.1.1.1, unknown".as_slice(),
+            b"1.1.1.1,",
+            b"1.1.1.1, \xff",
+        ] {
+            assert_eq!(told(&[unreadable]), "10.0.0.1");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub struct Settings {
     pub held_bytes: usize,
     /// How long a caller may take to send its body. Thirty seconds; not in the file.
     pub body_time: Duration,
-    /// How long a caller may take to send its headers. Ten seconds; not in the file.
+    /// How long a caller may take to send its headers, or the form in which it asks for a token. Ten seconds; not in the file.
     pub header_time: Duration,
     /// How long a caller may take nothing of what is sent to it. A minute; not in the file.
     pub write_time: Duration,

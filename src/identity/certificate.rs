@@ -25,7 +25,8 @@ pub struct Certificate {
     pub subject: String,
     /// Who has signed it.
     pub issuer: String,
-    /// Whether it is signed by its own key, as those are that Salesforce makes.
+    /// Whether it names itself as its issuer, as those do that Salesforce makes. Its signature is not looked at: it counts by
+    /// its fingerprint.
     pub self_signed: bool,
     /// From when on it counts.
     pub not_before: Timestamp,

@@ -106,7 +106,7 @@ impl Credential {
             Proof::Assertion(trust) | Proof::Exchange(trust) => {
                 let certificates = trust.certificates.iter();
                 certificates
-                    .map(|one| version_of_certificate(&one.fingerprint, &trust.issuer))
+                    .map(|one| version_of_certificate(&one.fingerprint, trust))
                     .collect()
             }
             Proof::ApiKey(_) | Proof::Jwt(_) | Proof::Certificate { .. } => Vec::new(),
@@ -119,9 +119,18 @@ pub(super) fn version_of_secret(hash: &KeyHash) -> String {
     version(&hash.to_string())
 }
 
-/// What an access token names a certificate by, and whom it spoke for.
-pub(super) fn version_of_certificate(fingerprint: &Fingerprint, issuer: &str) -> String {
-    version(&format!("{fingerprint}\n{issuer}"))
+/// What an access token names a certificate by, for whom it spoke, and how its user was told.
+pub(super) fn version_of_certificate(fingerprint: &Fingerprint, trust: &Trust) -> String {
+    let Trust {
+        issuer,
+        subject,
+        user_claim,
+        username_claim,
+        ..
+    } = trust;
+    version(&format!(
+        "{fingerprint}\n{issuer:?}\n{subject:?}\n{user_claim:?}\n{username_claim:?}"
+    ))
 }
 
 fn version(what: &str) -> String {

@@ -147,6 +147,7 @@ impl Directory {
             Use::First => Ok(()),
             Use::Again => Err(Refusal::Replayed),
             Use::NoRoom => Err(Refusal::Crowded),
+            Use::TooLate => Err(Refusal::Expired),
         }
     }
 }
@@ -252,6 +253,8 @@ impl Known {
                     return Err(Refusal::Disagree);
                 }
                 (Ok(found), _) => speaker = Some(found),
+                // Nothing that follows can mend this, and a head holds dozens of tokens to be checked.
+                (Err(_), _) if !one_text => return Err(Refusal::Disagree),
                 (Err(refusal), _) => refused = refused.or(Some(refusal)),
             }
         }
@@ -402,7 +405,7 @@ impl Holder {
             .once
             .map(|(jti, until)| (Assertion::of(self.org.id, &self.credential.id, &jti), until));
         let trust = self.credential.trust();
-        let version = trust.map(|trust| version_of_certificate(&proved.certificate, &trust.issuer));
+        let version = trust.map(|trust| version_of_certificate(&proved.certificate, trust));
         Found {
             caller,
             once,

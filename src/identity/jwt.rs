@@ -89,7 +89,7 @@ pub const CERTIFICATES: usize = 2;
 /// Characters of a claim that names a user, or of a `jti`.
 const CLAIM_CHARS: usize = 255;
 
-/// A key that has signed nothing: who names a key that is not there waits as long as who names one that is.
+/// A key of the usual size that has signed nothing: who names a key that is not there waits as long as who names one that is.
 static DECOY: LazyLock<DecodingKey> = LazyLock::new(|| {
     let mut modulus: Vec<u8> = (0..8_u8).flat_map(|n| Sha256::digest([n])).collect();
     modulus[0] |= 0x80;
@@ -162,7 +162,7 @@ pub(super) fn signed_claims(
 }
 
 /// Who of `trusts` has signed `token`, and what that proves at `now`. A token that nobody has signed takes as long as one
-/// whose signer is not known at all.
+/// whose signer is not known at all, where keys have 2,048 bits; larger ones tell that a `kid` is known, which is no secret.
 ///
 /// # Errors
 /// Where nobody of them has, or the token says what it must not.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use jiff::Timestamp;
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
@@ -42,6 +43,8 @@ pub enum Use {
     Again,
     /// There is no room to remember it, so it cannot be told.
     NoRoom,
+    /// Its time is over meanwhile, so whether it came before may be forgotten already.
+    TooLate,
 }
 
 /// Who may be guessing: an address or the id of a key, hashed.
@@ -119,6 +122,8 @@ impl InMemory {
             used: Mutex::default(),
             failures: Cache::builder()
                 .max_capacity(SUSPECTS)
+                // The usual policy lets nobody new in while those inside come often, and so would not count them.
+                .eviction_policy(EvictionPolicy::lru())
                 .time_to_idle(2 * MINUTE)
                 .build(),
         }
@@ -126,6 +131,10 @@ impl InMemory {
 
     fn note_use(&self, assertion: Assertion, until: Timestamp) -> Use {
         let now = self.clock.timestamp();
+        // A request judges its proofs by the moment of its arrival, and its body may have taken its time since.
+        if until <= now {
+            return Use::TooLate;
+        }
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         let of_org = used.entry(assertion.org).or_default();
         if of_org
@@ -134,10 +143,14 @@ impl InMemory {
         {
             return Use::Again;
         }
-        if of_org.len() >= ASSERTIONS_OF_AN_ORG {
+        // Before it grows, what has expired makes room; and it grows by as much as is left, so that this is rare.
+        if of_org.len() >= of_org.capacity().min(ASSERTIONS_OF_AN_ORG) {
             of_org.retain(|_, until| *until > now);
             if of_org.len() >= ASSERTIONS_OF_AN_ORG {
                 return Use::NoRoom;
+            }
+            if of_org.len() > of_org.capacity() / 2 {
+                of_org.reserve(of_org.len());
             }
         }
         of_org.insert(assertion.hash, until);
@@ -192,6 +205,8 @@ fn hash(parts: &[&[u8]]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
     use super::*;
     use crate::domain::SystemClock;
 
@@ -239,16 +254,71 @@ mod tests {
         assert_eq!(uses(other(), 0).await, Use::First);
     }
 
-    #[tokio::test]
-    async fn what_has_expired_makes_room() {
-        let memory = memory();
-        let past = SystemClock.timestamp() - MINUTE;
-        for jti in 0..ASSERTIONS_OF_AN_ORG {
-            let assertion = Assertion::of(org(), "a", &jti.to_string());
-            assert_eq!(memory.uses(assertion, past).await, Use::First);
+    /// A wall clock that goes where it is put, in seconds from some moment.
+    #[derive(Default)]
+    struct Wall(AtomicI64);
+
+    impl Clock for Wall {
+        fn now(&self) -> Instant {
+            Instant::now()
         }
-        let assertion = Assertion::of(org(), "a", "one more");
-        assert_eq!(memory.uses(assertion, later()).await, Use::First);
+
+        fn timestamp(&self) -> Timestamp {
+            at(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + second).expect("a time")
+    }
+
+    #[test]
+    fn what_has_expired_makes_room_before_more_is_taken() {
+        let wall = Arc::new(Wall::default());
+        let memory = InMemory::new(Arc::<Wall>::clone(&wall));
+        let room = || memory.used.lock().expect("no panic")[&org()].capacity();
+        let mut most = 0;
+        for nth in 0..100_000 {
+            wall.0.store(nth / 10, Ordering::Relaxed);
+            let assertion = Assertion::of(org(), "a", &nth.to_string());
+            assert_eq!(memory.note_use(assertion, at(nth / 10 + 60)), Use::First);
+            most = most.max(room());
+        }
+        // Of ten in a second that count for a minute, 600 are worth keeping, and some room to spare.
+        assert!(most < 10 * 600, "{most}");
+        for nth in 99_500..100_000 {
+            let assertion = Assertion::of(org(), "a", &nth.to_string());
+            assert_eq!(memory.note_use(assertion, at(20_000)), Use::Again, "{nth}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_that_comes_too_late_is_never_the_first() {
+        let wall = Arc::new(Wall::default());
+        let memory = InMemory::new(Arc::<Wall>::clone(&wall));
+        let uses = || memory.note_use(Assertion::of(org(), "a", "1"), at(60));
+        assert_eq!(uses(), Use::First);
+        wall.0.store(59, Ordering::Relaxed);
+        assert_eq!(uses(), Use::Again);
+        wall.0.store(60, Ordering::Relaxed);
+        assert_eq!(uses(), Use::TooLate);
+        // Nor where the clock goes back.
+        wall.0.store(-5, Ordering::Relaxed);
+        assert_eq!(uses(), Use::Again);
+    }
+
+    #[test]
+    fn a_new_suspect_is_counted_also_where_all_room_is_taken_by_busy_ones() {
+        let memory = memory();
+        let fails = |id: &str| memory.note_failure(Suspect::naming(id)).failures;
+        for _ in 0..4 {
+            for nth in 0..SUSPECTS {
+                fails(&nth.to_string());
+            }
+        }
+        for nth in 1..=12 {
+            assert_eq!(fails("new"), nth);
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -198,7 +198,7 @@ end
 -- The verdict: whether it is let in, and if not, the account (0 org, 1 user), the limit and after how many
 -- microseconds the same may be let in; -1 where that hangs on what is under way.
 local LET_IN = { 1, 0, 0, 0 }
-local REQUESTS, TOKENS, SLOTS, DAY, MONTH = 0, 1, 2, 3, 4
+local REQUESTS, TOKENS, SLOTS, DAY, MONTH, MEMORY = 0, 1, 2, 3, 4, 5
 local SLICE = 'slice:' .. ask.replica
 
 local function refused(nth, which, opens)
@@ -233,6 +233,19 @@ local function slice()
   return cjson.decode(found)
 end
 
+-- What is set apart for other replicas: no call that ends will give that back.
+local function apart_elsewhere(window, ends)
+  local sum = 0
+  for _, replica in ipairs(redis.call('ZRANGE', ALIVE, 0, -1)) do
+    if replica ~= ask.replica then
+      local found = redis.call('HGET', held(replica), 'slice:' .. replica)
+      local record = found and cjson.decode(found)
+      if record and record[window] == ends then sum = sum + record.cost end
+    end
+  end
+  return sum
+end
+
 local function check_money(nth, each, spare)
   local one = account(each.name)
   for _, window in ipairs({ 'day', 'month' }) do
@@ -242,7 +255,9 @@ local function check_money(nth, each, spare)
       if spent + reserved - spare + ask.cost > budget then
         local which = window == 'day' and DAY or MONTH
         local opens = -1
-        if spent + ask.cost > budget then opens = (one[window .. '_end'] - now_ms) * 1000 end
+        local gone = spent + ask.cost
+        if nth == 1 and gone <= budget then gone = gone + apart_elsewhere(window, one[window .. '_end']) end
+        if gone > budget then opens = (one[window .. '_end'] - now_ms) * 1000 end
         return refused(nth, which, opens)
       end
     end
@@ -254,7 +269,7 @@ local function check_need(spare)
     local one = account(each.name)
     if limit(each.limits.day) or limit(each.limits.month) then
       local youth = redis.call('PTTL', YOUNG)
-      if youth > 0 then return refused(nth, limit(each.limits.day) and DAY or MONTH, youth * 1000) end
+      if youth > 0 then return refused(nth, MEMORY, youth * 1000) end
     end
     local cap = limit(each.limits.slots)
     if cap and limit(ask.slot) then
@@ -289,7 +304,7 @@ function ops.reserve()
   if redis.call('HEXISTS', held(ask.replica), ask.hold) == 1 then return LET_IN end
   local apart = slice()
   local refusal = check_need(0)
-  if refusal and apart and refusal[2] == 0 and refusal[3] >= DAY then refusal = check_need(apart.cost) end
+  if refusal and apart and refusal[2] == 0 and (refusal[3] == DAY or refusal[3] == MONTH) then refusal = check_need(apart.cost) end
   if refusal then return refusal end
   if apart and check_need(0) then
     take(ask.replica, SLICE)

@@ -141,6 +141,11 @@ pub enum Verdict<T> {
         /// When it may have room; `None` where that hangs on what is under way.
         opens_in: Option<Duration>,
     },
+    /// The store may have lost what replicas still know, and gives no money until they had the time to tell.
+    Forgetful {
+        /// When it will.
+        opens_in: Duration,
+    },
 }
 
 /// What was reserved, by the names of its records.
@@ -152,9 +157,17 @@ pub struct Reserved {
     pub hold: String,
 }
 
+/// Why the script let nobody in.
+#[derive(Clone, Copy)]
+struct Refused {
+    of_the_user: bool,
+    limit: Option<LimitName>,
+    opens_in: Option<Duration>,
+}
+
 /// What the script answered.
 struct Told {
-    verdict: Option<(bool, LimitName, Option<Duration>)>,
+    refused: Option<Refused>,
     memory: String,
     apart: Money,
     accounts: Vec<Account>,
@@ -233,7 +246,7 @@ impl Books {
             "cost": need.cost.as_micros(),
         });
         let told = self.ask(caller, ask).await?;
-        if told.verdict.is_none() {
+        if told.refused.is_none() {
             self.note_open(caller, &reserved, need);
         }
         Ok(told.verdict(reserved))
@@ -637,13 +650,13 @@ impl Told {
             Value::SimpleString(text) => text.clone(),
             _ => return None,
         };
-        let verdict = match number(0)? {
+        let refused = match number(0)? {
             1 => None,
-            _ => {
-                let limit = limit_of(number(2)?);
-                let opens = u64::try_from(number(3)?).ok().map(Duration::from_micros);
-                Some((number(1)? == 1, limit, opens))
-            }
+            _ => Some(Refused {
+                of_the_user: number(1)? == 1,
+                limit: limit_of(number(2)?),
+                opens_in: u64::try_from(number(3)?).ok().map(Duration::from_micros),
+            }),
         };
         let money = |nth| Some(Money::micros(u64::try_from(number(nth)?).ok()?));
         let spending = |nth: usize| {
@@ -668,7 +681,7 @@ impl Told {
             .map(|nth| account(BEFORE + nth * FIELDS))
             .collect();
         Some(Self {
-            verdict,
+            refused,
             memory,
             apart: money(6)?,
             accounts: accounts.filter(|accounts| !accounts.is_empty())?,
@@ -680,9 +693,20 @@ impl Told {
     }
 
     fn verdict<T>(&self, let_in: T) -> Verdict<T> {
-        match self.verdict {
+        match self.refused {
             None => Verdict::LetIn(let_in),
-            Some((of_the_user, limit, opens_in)) => Verdict::Refused {
+            Some(Refused {
+                limit: None,
+                opens_in,
+                ..
+            }) => Verdict::Forgetful {
+                opens_in: opens_in.unwrap_or_default(),
+            },
+            Some(Refused {
+                limit: Some(limit),
+                of_the_user,
+                opens_in,
+            }) => Verdict::Refused {
                 limit,
                 of_the_user,
                 opens_in,
@@ -691,14 +715,15 @@ impl Told {
     }
 }
 
-/// The limit that the script tells by this number.
-pub(crate) fn limit_of(number: i64) -> LimitName {
+/// The limit that the script tells by this number; `None` for its memory, which is none.
+pub(crate) fn limit_of(number: i64) -> Option<LimitName> {
     match number {
-        0 => LimitName::RequestsPerMinute,
-        1 => LimitName::TokensPerMinute,
-        2 => LimitName::CallsInFlight,
-        3 => LimitName::BudgetPerDay,
-        _ => LimitName::BudgetPerMonth,
+        0 => Some(LimitName::RequestsPerMinute),
+        1 => Some(LimitName::TokensPerMinute),
+        2 => Some(LimitName::CallsInFlight),
+        3 => Some(LimitName::BudgetPerDay),
+        4 => Some(LimitName::BudgetPerMonth),
+        _ => None,
     }
 }
 

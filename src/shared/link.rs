@@ -63,6 +63,7 @@ const LOOKING: Duration = Duration::from_millis(250);
 impl Link {
     /// The way to the store that `settings` name. It begins down; [`Self::keep`] opens it.
     pub fn new(settings: &Settings, metrics: Arc<Metrics>) -> Self {
+        metrics.has_store();
         Self {
             address: settings.address.clone(),
             root: settings.root.clone().map(String::into_bytes),

@@ -35,7 +35,7 @@ pub struct Metrics {
     batches: Family<BatchLabels, Counter>,
     /// Calls whose caller was not recognised, by reason.
     refused: Family<RefusedLabel, Counter>,
-    /// 1 while the store behind the replicas is there; not set where there is none.
+    /// 1 while the store behind the replicas is there; shown where there is one.
     shared_up: Gauge,
     /// Commands that the store did not answer as it should, or not in time.
     shared_failures: Counter,
@@ -194,22 +194,6 @@ impl Metrics {
             self.limited.clone(),
         );
         r.register(
-            "shared_up",
-            "1 while the store behind the replicas is there",
-            self.shared_up.clone(),
-        );
-        r.register(
-            "shared_failures",
-            "Commands that the store did not answer as it should",
-            self.shared_failures.clone(),
-        );
-        r.register_with_unit(
-            "shared_dark",
-            "Seconds for which the store was away",
-            Unit::Seconds,
-            self.shared_dark_seconds.clone(),
-        );
-        r.register(
             "refused",
             "Calls whose caller was not recognised",
             self.refused.clone(),
@@ -273,6 +257,30 @@ impl Metrics {
         self.request_seconds.observe(total.as_secs_f64());
         self.overhead_seconds
             .observe(total.saturating_sub(upstream).as_secs_f64());
+    }
+
+    /// There is a store behind the replicas, so its numbers are shown.
+    pub fn has_store(&self) {
+        let mut registry = self
+            .registry
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        registry.register(
+            "shared_up",
+            "1 while the store behind the replicas is there",
+            self.shared_up.clone(),
+        );
+        registry.register(
+            "shared_failures",
+            "Commands that the store did not answer as it should",
+            self.shared_failures.clone(),
+        );
+        registry.register_with_unit(
+            "shared_dark",
+            "Seconds for which the store was away",
+            Unit::Seconds,
+            self.shared_dark_seconds.clone(),
+        );
     }
 
     /// The store behind the replicas did not answer as it should.

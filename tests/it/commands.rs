@@ -1,5 +1,7 @@
 //! The binary that ships: each of its commands.
 
+use std::process::Stdio;
+
 use reqwest::Method;
 use sha2::{Digest, Sha256};
 
@@ -56,7 +58,7 @@ async fn check_names_five_different_mistakes_at_once() {
         .server("body_bytes", "\"plenty\"")
         .server("colour", "\"blue\"")
         .limit("calls_in_flight", 0)
-        .more("[tasks.briefing]\nmodel = \"largest\"\n[shared]\nredis = \"env:REDIS_URL\"\n");
+        .more("[tasks.briefing]\nmodel = \"largest\"\n[telemetry]\notlp = \"http://127.0.0.1:4317\"\n");
     let config = config
         .text()
         .replacen("00D5f000000XyZaEAK", "0015f00000PrtAt", 1)
@@ -68,7 +70,7 @@ async fn check_names_five_different_mistakes_at_once() {
         "server.colour",
         "orgs[0].limits.calls_in_flight",
         "tasks.briefing.model",
-        "shared",
+        "telemetry.otlp",
         "orgs[0].id",
         "providers[0].api_key",
     ] {
@@ -175,4 +177,20 @@ async fn the_config_may_be_named_and_overridden_by_the_environment() {
         "{told}"
     );
     assert!(!told.contains(KEY));
+}
+
+#[tokio::test]
+async fn a_reader_who_has_read_enough_ends_no_command_in_a_panic() {
+    let mut openapi = belay();
+    openapi
+        .arg("openapi")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = openapi.spawn().expect("it runs");
+    // As `head` does: what is written from here on finds nobody.
+    drop(child.stdout.take());
+    let output = within("the end of a command", child.wait_with_output()).await;
+    let output = output.expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stderr.is_empty(), "{output:?}");
 }

@@ -60,6 +60,22 @@ async fn a_body_that_comes_byte_by_byte_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_form_of_a_stranger_may_take_as_long_as_a_head_and_no_longer() {
+    let upstream = Upstream::good().await;
+    let mut settings = Config::to(&upstream).settings();
+    settings.server.body_time = Duration::from_hours(1);
+    settings.server.header_time = Duration::from_millis(300);
+    let clock = TestClock::running_from("2026-03-10T12:00:00Z");
+    let app = TestApp::in_world(settings, clock.world()).await;
+    let mut raw = Raw::to(app.public).await;
+    raw.send("POST /oauth/token HTTP/1.1\r\nHost: belay\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 40\r\n\r\ngrant_type=")
+        .await;
+    let told = raw.until("error_description").await;
+    assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
+    app.expect_serving().await;
+}
+
+#[tokio::test]
 async fn half_sent_bodies_take_the_room_of_their_own_org_and_no_other() {
     let upstream = Upstream::good().await;
     let mut settings = Config::to(&upstream)

@@ -44,6 +44,8 @@ pub(super) enum Blocked {
         budget: Option<Money>,
         opens_in: Option<Duration>,
     },
+    /// It cannot be told until `opens_in`: what replicas share has just begun anew.
+    Forgetful { opens_in: Duration },
 }
 
 /// The accounts of one org and of the users in it.

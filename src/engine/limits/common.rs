@@ -115,8 +115,9 @@ impl Common {
                 Lane::Again | Lane::Bulk => patience.end(),
             };
             let opens = blocked.opens_at(now);
-            let hopeless =
-                opens.is_some_and(|opens| opens > until && !self.may_open_sooner(caller));
+            let hopeless = opens.is_some_and(|opens| {
+                opens > until && (blocked.is_of_money() || !self.may_open_sooner(caller))
+            });
             if now >= until || hopeless {
                 ledger.lock().turnstile.leave(place.take());
                 return Ok(Err(match lane {
@@ -251,6 +252,7 @@ impl Common {
 pub(super) fn told<T>(caller: &Caller, verdict: Verdict<T>) -> Result<T, Blocked> {
     match verdict {
         Verdict::LetIn(what) => Ok(what),
+        Verdict::Forgetful { opens_in } => Err(Blocked::Forgetful { opens_in }),
         Verdict::Refused {
             limit,
             of_the_user,
@@ -280,8 +282,8 @@ pub(super) fn told<T>(caller: &Caller, verdict: Verdict<T>) -> Result<T, Blocked
 /// What `need` asks for that there never is.
 fn never(caller: &Caller, need: Need) -> Option<Blocked> {
     let user = caller.user.is_some().then_some(&caller.org.per_user);
-    let all = std::iter::once(&caller.org.limits).chain(user);
-    all.filter_map(|limits| Account::never(limits, need)).next()
+    let mut all = std::iter::once(&caller.org.limits).chain(user);
+    all.find_map(|limits| Account::never(limits, need))
 }
 
 /// A moment that the store tells in microseconds since 1970, on the clock here.

@@ -343,6 +343,9 @@ fn refusal(blocked: &Blocked) -> Refusal {
             budget: *budget,
             retry_in: opens_in.unwrap_or(WHILE_OTHERS_END),
         },
+        Blocked::Forgetful { opens_in } => Refusal::StoreDown {
+            retry_in: *opens_in,
+        },
     }
 }
 
@@ -355,9 +358,21 @@ impl Blocked {
         }
     }
 
+    /// Whether it is money that is spent: no call that ends gives that back.
+    fn is_of_money(&self) -> bool {
+        matches!(
+            self,
+            Self::ForNow {
+                limit: LimitName::BudgetPerDay | LimitName::BudgetPerMonth,
+                ..
+            }
+        )
+    }
+
     fn opens_at(&self, now: Instant) -> Option<Instant> {
         match self {
             Self::ForNow { opens_in, .. } => opens_in.map(|wait| now + wait),
+            Self::Forgetful { opens_in } => Some(now + *opens_in),
             Self::Never { .. } => None,
         }
     }

@@ -105,6 +105,7 @@ impl<S> FromRequest<S> for FormBody
 where
     S: Send + Sync,
     Arc<Settings>: FromRef<S>,
+    Arc<Bodies>: FromRef<S>,
 {
     type Rejection = Problem;
 
@@ -122,7 +123,16 @@ where
                 "the body must be a form; set Content-Type: application/x-www-form-urlencoded",
             ));
         }
-        let time = Arc::<Settings>::from_ref(state).body_time;
+        let bodies = Arc::<Bodies>::from_ref(state);
+        let _place = bodies.form().map_err(|NoRoom| {
+            Problem::retryable(
+                Code::Overloaded,
+                "as many forms are being read as there is room for",
+                Duration::from_secs(1),
+            )
+        })?;
+        // It is no longer than a head, and takes no longer.
+        let time = Arc::<Settings>::from_ref(state).header_time;
         let mut form = Vec::new();
         read(request.into_body(), FORM_BYTES, time, |chunk| {
             form.extend_from_slice(chunk);

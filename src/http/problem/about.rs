@@ -42,12 +42,7 @@ impl Problem {
                     ..Self::new(code, error.to_string())
                 }
             }
-            Error::BatchesClosed => Self::new(
-                Code::NotFound,
-                format!(
-                    "message batches are not open to {org}; an operator opens them with batches = true in its [[orgs]]"
-                ),
-            ),
+            Error::BatchesClosed => Self::new(Code::NotFound, closed(org)),
             Error::NoSuchBatch => Self::new(
                 Code::NotFound,
                 format!("there is no batch of {org} with this id"),
@@ -115,6 +110,13 @@ impl Problem {
         );
         problem
     }
+}
+
+/// That `org` has no batches, and who could change that.
+fn closed(org: &OrgName) -> String {
+    format!(
+        "message batches are not open to {org}; an operator opens them with batches = true in its [[orgs]]"
+    )
 }
 
 /// What `org` has used up.

@@ -15,11 +15,17 @@ pub struct Redis {
     child: Option<Child>,
     port: u16,
     folder: TempDir,
+    arguments: Vec<String>,
 }
 
 impl Redis {
     /// An empty server.
     pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// An empty server with further arguments.
+    pub async fn start_with(arguments: &[&str]) -> Self {
         for _ in 0..20 {
             let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
             let port = free.local_addr().expect("it is bound").port();
@@ -28,6 +34,7 @@ impl Redis {
                 child: None,
                 port,
                 folder: TempDir::new().expect("a folder"),
+                arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             };
             // Whoever takes the port in between makes the server end, and another is tried.
             if redis.restart().await {
@@ -43,6 +50,7 @@ impl Redis {
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1"])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(self.folder.path())
+            .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -88,14 +96,7 @@ impl Redis {
 
     /// Asks it for something by words.
     pub async fn ask(&self, words: &[&str]) -> Value {
-        let asked = async {
-            let client = redis::Client::open(self.url()).expect("an address");
-            let mut connection = client.get_multiplexed_async_connection().await?;
-            let mut command = redis::cmd(words[0]);
-            command.arg(&words[1..]);
-            command.query_async(&mut connection).await
-        };
-        let answer: Result<Value, redis::RedisError> = within("an answer of Redis", asked).await;
+        let answer = within("an answer of Redis", asked(self.port, words)).await;
         answer.expect("it answers")
     }
 
@@ -110,4 +111,144 @@ impl Redis {
             .filter_map(|(name, value)| Some((name, value.parse().ok()?)))
             .collect()
     }
+}
+
+/// A master with a replica of its own, and three Sentinels that watch over them.
+pub struct Sentinels {
+    /// The server that is the master at first.
+    pub master: Redis,
+    replica: Redis,
+    watchers: Vec<(Child, u16)>,
+    _folder: TempDir,
+}
+
+impl Sentinels {
+    /// All of them, and in step.
+    pub async fn start() -> Self {
+        let (master, replica) = (Redis::start().await, Redis::start().await);
+        master
+            .ask(&["CONFIG", "SET", "repl-diskless-sync-delay", "0"])
+            .await;
+        let port = master.port.to_string();
+        replica.ask(&["REPLICAOF", "127.0.0.1", &port]).await;
+        until("a replica in step", async || {
+            let told = replica.ask(&["INFO", "replication"]).await;
+            let told: String = redis::from_redis_value(told).expect("a text");
+            told.contains("master_link_status:up")
+        })
+        .await;
+        let folder = TempDir::new().expect("a folder");
+        let mut sentinels = Vec::new();
+        for nth in 0..3 {
+            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let own = free.local_addr().expect("it is bound").port();
+            drop(free);
+            let config = folder.path().join(format!("{nth}.conf"));
+            let text = format!(
+                "port {own}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {port} 2\n\
+                 sentinel down-after-milliseconds mymaster 1000\nsentinel failover-timeout mymaster 3000\n",
+                folder.path().display()
+            );
+            std::fs::write(&config, text).expect("it can be written");
+            let child = Command::new("redis-server")
+                .arg(&config)
+                .arg("--sentinel")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .expect("redis-server is installed");
+            sentinels.push((child, own));
+        }
+        let all = Self {
+            master,
+            replica,
+            watchers: sentinels,
+            _folder: folder,
+        };
+        until("Sentinels that know each other", async || {
+            for (_, port) in &all.watchers {
+                let told = asked(*port, &["SENTINEL", "MASTER", "mymaster"]).await;
+                let Ok(told) = told else { return false };
+                let pairs: BTreeMap<String, String> =
+                    redis::from_redis_value(told).expect("names and values");
+                let is = |name: &str, value: &str| pairs.get(name).is_some_and(|is| is == value);
+                if !is("num-slaves", "1") || !is("num-other-sentinels", "2") {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+        all
+    }
+
+    /// Where they are.
+    pub fn url(&self) -> String {
+        let nodes: Vec<String> = self
+            .watchers
+            .iter()
+            .map(|(_, port)| format!("127.0.0.1:{port}"))
+            .collect();
+        format!("redis-sentinel://{}/mymaster", nodes.join(","))
+    }
+
+    /// The server that takes over.
+    pub fn next(&self) -> &Redis {
+        &self.replica
+    }
+}
+
+/// Three servers that share the keys among them.
+pub struct Cluster(Vec<Redis>);
+
+impl Cluster {
+    /// All three, each with its part.
+    pub async fn start() -> Self {
+        let mut nodes = Vec::new();
+        for _ in 0..3 {
+            nodes.push(Redis::start_with(&["--cluster-enabled", "yes"]).await);
+        }
+        let addresses = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port));
+        let created = Command::new("redis-cli")
+            .args(["--cluster", "create"])
+            .args(addresses)
+            .arg("--cluster-yes")
+            .output();
+        let created = within("a cluster", created).await.expect("it runs");
+        assert!(created.status.success(), "{created:?}");
+        let all = Self(nodes);
+        until("a cluster that stands", async || {
+            for node in &all.0 {
+                let told = node.ask(&["CLUSTER", "INFO"]).await;
+                let told: String = redis::from_redis_value(told).expect("a text");
+                if !told.contains("cluster_state:ok") {
+                    return false;
+                }
+            }
+            true
+        })
+        .await;
+        all
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        let nodes: Vec<String> = self
+            .0
+            .iter()
+            .map(|node| format!("127.0.0.1:{}", node.port))
+            .collect();
+        format!("redis-cluster://{}", nodes.join(","))
+    }
+}
+
+/// What the server at `port` answers.
+async fn asked(port: u16, words: &[&str]) -> Result<Value, redis::RedisError> {
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let mut command = redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    command.query_async(&mut connection).await
 }

@@ -1,8 +1,9 @@
 //! Equal calls at several replicas reach the upstream once.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::cache::{keys, status};
 use super::{Replicas, keyed};

@@ -1,6 +1,6 @@
 //! Limits and budgets that hold over all replicas.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use futures_util::{StreamExt, stream};
 

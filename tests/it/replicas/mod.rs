@@ -30,9 +30,14 @@ fn keyed(config: Config) -> Config {
 impl Replicas {
     /// Three of them by `config`, behind `redis`.
     async fn three(config: &Config, redis: &Redis) -> Self {
+        Self::three_at(config, &redis.url()).await
+    }
+
+    /// Three of them by `config`, behind the store at `url`.
+    async fn three_at(config: &Config, url: &str) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            let around = [("REDIS_URL", &*redis.url()), ("SHARED_KEY", SHARED_KEY)];
+            let around = [("REDIS_URL", url), ("SHARED_KEY", SHARED_KEY)];
             all.push(Belay::serve_among(config, &around).await);
         }
         Self(all)

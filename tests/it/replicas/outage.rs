@@ -1,12 +1,13 @@
 //! What becomes of calls while the store is slow, paused, full, empty or gone.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::{Replicas, shared};
 use crate::helpers::org::ACME;
-use crate::helpers::redis::Redis;
+use crate::helpers::redis::{Cluster, Redis, Sentinels};
 use crate::helpers::wait::until;
 use crate::helpers::{Config, Play, Reply, Upstream, opportunity_named};
 
@@ -156,7 +157,8 @@ async fn in_the_dark_three_replicas_spend_no_more_than_there_is() {
         let answer = replicas
             .nth(nth)
             .brief(&opportunity_named(format!("light {nth}")));
-        let answer = answer.header("prefer", "wait=4").send().await;
+        // An empty store gives no money before every replica could tell what it knows.
+        let answer = answer.header("prefer", "wait=9").send().await;
         if answer.status != 200 {
             answer.expect_problem(429, "budget-spent");
             break;
@@ -263,5 +265,54 @@ async fn whatever_answers_garbage_is_no_store() {
     assert!(
         began.elapsed() < Duration::from_secs(15),
         "nobody waits for it"
+    );
+}
+
+#[tokio::test]
+async fn when_sentinels_make_another_server_the_master_nothing_that_was_spent_is_forgotten() {
+    let upstream = Upstream::doing(Play::Answer(CHEAP())).await;
+    let mut sentinels = Sentinels::start().await;
+    let config = Config::to(&upstream).limit("budget_usd_per_day", 20.0);
+    let config = shared(config, "");
+    let replicas = Replicas::three_at(&config, &sentinels.url()).await;
+    all_know(&replicas, true).await;
+    for nth in 0..12 {
+        let call = replicas.nth(nth).brief(&opportunity_named(nth));
+        call.send().await.expect_ok();
+    }
+    super::limits::settled(&sentinels.master).await;
+    sentinels.master.kill().await;
+    all_know(&replicas, false).await;
+    all_know(&replicas, true).await;
+    for nth in 12..24 {
+        let call = replicas.nth(nth).brief(&opportunity_named(nth));
+        call.send().await.expect_ok();
+    }
+    super::limits::settled(sentinels.next()).await;
+    assert_eq!(sentinels.next().account(ACME).await["day_spent"], 120_000);
+}
+
+#[tokio::test]
+async fn a_cluster_keeps_all_of_an_org_in_one_place() {
+    let upstream = Upstream::doing(Play::Answer(CHEAP())).await;
+    let cluster = Cluster::start().await;
+    let config = Config::to(&upstream).limit("budget_usd_per_day", 0.1);
+    let config = shared(config, "on_outage = \"refuse\"");
+    let replicas = Replicas::three_at(&config, &cluster.url()).await;
+    all_know(&replicas, true).await;
+    let mut spent = 0;
+    for nth in 0..60 {
+        let call = replicas.nth(nth).brief(&opportunity_named(nth));
+        let patience = if nth == 0 { "wait=30" } else { "wait=3" };
+        let answer = call.header("prefer", patience).send().await;
+        if answer.status != 200 {
+            answer.expect_problem(429, "budget-spent");
+            break;
+        }
+        spent += 5;
+    }
+    assert!(
+        (10..=100).contains(&spent),
+        "{spent} thousandths of a dollar"
     );
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use url::form_urlencoded::Serializer;
 
 use super::jwt::Jwt;
 use super::keys::ACME;
 use super::{ACME_CRT, CHALLENGE, Scene, URL, by_assertion, by_client_assertion, signer};
 use crate::helpers::Answer;
+use crate::helpers::raw::Raw;
 
 /// Beside the usual bearer one whose every token counts once.
 async fn scene() -> Scene {
@@ -97,6 +99,27 @@ async fn a_jti_is_remembered_as_long_as_its_token_counts() {
     scene.clock.turn(Duration::from_secs(1));
     let over = scene.whoami(&token).send().await;
     over.expect_problem(401, "token-expired");
+}
+
+#[tokio::test]
+async fn an_assertion_in_a_form_that_takes_its_time_does_not_outlive_its_jti() {
+    let scene = scene().await;
+    let assertion = scene.assertion().signed_by(&ACME);
+    let form = by_assertion(&assertion);
+    scene.token(&form).await;
+    let body = Serializer::new(String::new()).extend_pairs(form).finish();
+    let length = body.len();
+    let mut slow = Raw::to(scene.app.public).await;
+    slow.send(&format!(
+        "POST /oauth/token HTTP/1.1\r\nHost: belay\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+    ))
+    .await;
+    // Its time is noted by now.
+    slow.until("100 Continue").await;
+    scene.clock.turn(Duration::from_mins(15));
+    slow.send(&body).await;
+    let answer = slow.rest().await;
+    assert!(answer.contains("HTTP/1.1 401"), "{answer}");
 }
 
 #[tokio::test]

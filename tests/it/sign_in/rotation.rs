@@ -227,3 +227,33 @@ async fn a_credential_that_is_deleted_takes_its_tokens_with_it_at_once() {
         assert_eq!(refused.status, 401, "{}", refused.text());
     }
 }
+
+#[tokio::test]
+async fn an_access_token_ends_when_another_claim_names_the_user_or_another_kind_takes_the_id() {
+    let upstream = Upstream::good().await;
+    let of = |kind: &str, more: &str| {
+        let config = config(&upstream);
+        let exchange = signer(kind, "acme_exchange", "acme_exchange", ACME_CRT, more);
+        config.credential(&exchange).text()
+    };
+    let by_sub = config(&upstream).credential(&signer(
+        "jwt_exchange",
+        "acme_exchange",
+        "acme_exchange",
+        ACME_CRT,
+        "user_claim = \"sub\"",
+    ));
+    let as_client = config(&upstream).credential(&signing_client("acme_exchange", "acme.crt"));
+    for next in [of("jwt_exchange", "user_claim = \"uid\""), as_client.text()] {
+        let belay = Belay::serve(&by_sub).await;
+        let jwt = Jwt::of("acme_exchange", "acme_exchange", URL, now()).once();
+        let old = given(&token(&belay, &by_assertion(&jwt.signed_by(&ACME))).await);
+        assert!(is_known(&belay, &old).await);
+        belay.rewrite(&next);
+        belay.signal("HUP").await;
+        until("the old token's end", async || {
+            !is_known(&belay, &old).await
+        })
+        .await;
+    }
+}
