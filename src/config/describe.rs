@@ -193,6 +193,11 @@ fn shared(shared: Option<&crate::shared::Settings>, page: &mut Page) {
         OnOutage::Refuse => "calls are turned away with 503".to_owned(),
     };
     page.under("while it is away", outage);
+    let answers = match shared.key {
+        Some(_) => format!("kept there for all, sealed with a key {REDACTED}"),
+        None => "not kept there: no `key`".to_owned(),
+    };
+    page.under("answers", answers);
 }
 
 fn providers(settings: &Settings, page: &mut Page) {

@@ -69,6 +69,15 @@ local function read(key)
   return { now, string.sub(entry, ends + 1), left, marks }
 end
 
+-- Whether there is room for an answer: everything else that replicas share must never find the store full.
+local function has_room()
+  local info = redis.pcall('INFO', 'memory')
+  if type(info) ~= 'string' then return true end
+  local used, most = string.match(info, 'used_memory:(%d+)'), string.match(info, 'maxmemory:(%d+)')
+  most = tonumber(most) or 0
+  return most == 0 or (tonumber(used) or 0) < most * 0.8
+end
+
 local function holds(key, token) return is(key, 'string') and redis.call('GET', key) == token end
 
 -- name, token, lease in ms -> { now, the answer, what is left of its time in ms, its marks }, or { now, nil, whether the
@@ -93,7 +102,7 @@ end
 if op == 'keep' then
   local name, token, asked, ttl, count, marks, sealed = unpack(ARGV, 2, 8)
   local kept = 0
-  if not is_purged(tonumber(asked), marks) then
+  if not is_purged(tonumber(asked), marks) and has_room() then
     redis.call('SET', base .. 'answer:' .. name, asked .. count .. marks .. sealed, 'PX', ttl)
     kept = 1
   end

@@ -430,3 +430,110 @@ fn millis(time: Duration) -> u64 {
 fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::Server;
+    use super::*;
+    use crate::lifecycle::Lifecycle;
+
+    fn org(text: &str) -> OrgId {
+        OrgId::new(text.parse().expect("an id")).expect("an org")
+    }
+
+    fn here() -> OrgId {
+        org("00D5f000000XyZa")
+    }
+
+    fn mark() -> Mark {
+        Mark::of(here(), "0065f00000QwErT".parse().expect("an id"))
+    }
+
+    fn terms(asked: Moment) -> Terms {
+        Terms {
+            asked,
+            ttl: Duration::from_mins(1),
+            marks: Arc::new([mark()]),
+        }
+    }
+
+    async fn shelf(server: &Server, lifecycle: &Lifecycle) -> Shelf {
+        let key = Key::parse("c2VhbHMgd2hhdCB0aHJlZSByZXBsaWNhcyBzaGFyZSE=").expect("a key");
+        Shelf::new(server.link(lifecycle).await, Some(&key), "one".to_owned())
+    }
+
+    #[test]
+    fn a_mark_tells_orgs_and_records_apart_and_comes_back_from_its_text() {
+        let record = "0065f00000QwErT".parse().expect("an id");
+        assert_eq!(mark(), Mark::of(here(), record));
+        assert_ne!(mark(), Mark::of(org("00D5f000000XyZb"), record));
+        for one in [mark(), Mark::ALL] {
+            assert_eq!(one.to_string().parse(), Ok(one));
+        }
+        assert!(!mark().to_string().contains("QwErT"));
+        for wrong in ["", "ALL", "é00000000000000000000000", "00"] {
+            assert_eq!(wrong.parse::<Mark>(), Err(Down), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn one_asks_until_it_keeps_or_leaves_and_what_was_purged_meanwhile_is_not_kept() {
+        let (server, lifecycle) = (Server::start(), Lifecycle::default());
+        let shelf = shelf(&server, &lifecycle).await;
+        let place = Place::of(here(), &[7; 32]);
+        let look = async |want, token| shelf.look(&place, want, token).await.expect("it is up");
+        assert_eq!(look(Want::Look, "").await.1, There::Nothing);
+        let (asked, there) = look(Want::Lead, "a").await;
+        assert_eq!(there, There::Ours);
+        assert_eq!(look(Want::Lead, "b").await.1, There::Nothing);
+        shelf.leave(&place, "b").await.expect("it is up");
+        assert_eq!(look(Want::Take, "b").await.1, There::Nothing, "it is a's");
+
+        let sealed = shelf.close(&place, b"an answer").expect("sealed");
+        let terms = terms(asked);
+        assert_eq!(shelf.keep(&place, "a", &terms, &sealed).await, Ok(true));
+        let There::Kept(kept) = look(Want::Lead, "b").await.1 else {
+            panic!("it was kept");
+        };
+        assert_eq!(
+            shelf.open(&place, &kept.sealed).as_deref(),
+            Some(&b"an answer"[..])
+        );
+        let elsewhere = Place::of(org("00D5f000000XyZb"), &[7; 32]);
+        assert_eq!(shelf.open(&elsewhere, &kept.sealed), None);
+        assert_eq!(
+            (kept.marks.to_vec(), look(Want::Take, "b").await.1),
+            (vec![mark()], There::Ours)
+        );
+
+        shelf.purge(here(), mark()).await.expect("it is up");
+        assert_eq!(look(Want::Look, "").await.1, There::Nothing);
+        assert_eq!(shelf.keep(&place, "b", &terms, &sealed).await, Ok(false));
+        let (asked, there) = look(Want::Lead, "c").await;
+        assert_eq!(there, There::Ours, "b has landed");
+        let terms = Terms { asked, ..terms };
+        assert_eq!(shelf.keep(&place, "c", &terms, &sealed).await, Ok(true));
+        shelf.purge(here(), Mark::ALL).await.expect("it is up");
+        assert_eq!(look(Want::Look, "").await.1, There::Nothing);
+    }
+
+    #[tokio::test]
+    async fn news_are_what_was_purged_since_and_too_many_marks_are_one() {
+        let (server, lifecycle) = (Server::start(), Lifecycle::default());
+        let shelf = shelf(&server, &lifecycle).await;
+        let news = async |since| shelf.news(here(), since).await.expect("it is up").purged;
+        assert_eq!(news(Moment::default()).await, []);
+        shelf.purge(here(), mark()).await.expect("it is up");
+        let first = news(Moment::default()).await;
+        assert_eq!((first.len(), first[0].0), (1, mark()));
+        assert_eq!(news(first[0].1).await, []);
+        for nth in 0..10_000_u32 {
+            let mut bytes = [1; 12];
+            bytes[..4].copy_from_slice(&nth.to_be_bytes());
+            shelf.purge(here(), Mark(bytes)).await.expect("it is up");
+        }
+        let last = news(first[0].1).await;
+        assert_eq!((last.len(), last[0].0), (1, Mark::ALL));
+        assert!(last[0].1 > first[0].1);
+    }
+}

@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use futures_util::future::join_all;
 use redis::Value as Stored;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::{Replicas, keyed};
 use crate::helpers::call::Call;
@@ -244,6 +243,69 @@ async fn a_flight_that_began_before_a_purge_brings_nothing_back() {
     );
     let again = replicas.nth(2).brief(&opportunity()).send().await;
     assert_eq!(status(&again), "belay; fwd=miss; stored");
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_kept_in_the_store_and_a_purge_still_holds_for_all() {
+    let upstream = Upstream::good().await;
+    let redis = Redis::start().await;
+    let replicas = Replicas::three(&super::shared(Config::to(&upstream), ""), &redis).await;
+    super::outage::all_know(&replicas, true).await;
+    for (nth, one) in replicas.0.iter().enumerate() {
+        let miss = one.brief(&opportunity()).send().await;
+        assert_eq!(status(&miss), "belay; fwd=miss; stored");
+        assert_eq!(upstream.count(), nth + 1);
+    }
+    forget(replicas.nth(1), "0065f00000CrnLs").await;
+    for one in &replicas.0 {
+        until("a purge that is seen", async || {
+            only_if_cached(one, &opportunity()).send().await.status == 504
+        })
+        .await;
+    }
+    for key in keys(&redis, "belay:{").await {
+        assert!(
+            !key.contains("}:answer:") && !key.contains("}:flight:"),
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn answers_never_fill_the_store() {
+    let upstream = Upstream::good().await;
+    let redis = Redis::start().await;
+    let replicas = three(Config::to(&upstream), &redis).await;
+    // Scripts and connections have their room by then.
+    for one in &replicas.0 {
+        one.brief(&opportunity_named("before"))
+            .send()
+            .await
+            .expect_ok();
+    }
+    let before = kept(&redis, 1).await;
+    let info = redis.ask(&["INFO", "memory"]).await;
+    let info: String = redis::from_redis_value(info).expect("a text");
+    let used = info
+        .lines()
+        .find_map(|line| line.strip_prefix("used_memory:"))
+        .and_then(|used| used.trim().parse::<u64>().ok())
+        .expect("a number");
+    let most = (used * 6 / 5).to_string();
+    redis.ask(&["CONFIG", "SET", "maxmemory", &most]).await;
+    for nth in 0..2 {
+        let miss = replicas.nth(nth).brief(&opportunity()).send().await;
+        assert_eq!(status(&miss), "belay; fwd=miss; stored");
+    }
+    assert_eq!(kept(&redis, 1).await, before);
+    redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    let record = opportunity_named("once there is room");
+    replicas.nth(0).brief(&record).send().await.expect_ok();
+    kept(&redis, 2).await;
+    for one in &replicas.0 {
+        let page = one.admin("/metrics").await.text();
+        assert!(page.lines().any(|line| line == "belay_shared_up 1"));
+    }
 }
 
 fn ask(words: &str) -> Value {

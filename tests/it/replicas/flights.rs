@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use futures_util::future::join_all;
+use tokio::time::Instant;
 
 use super::cache::{keys, status};
 use super::{Replicas, keyed};

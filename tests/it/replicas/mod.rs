@@ -38,8 +38,8 @@ impl Replicas {
     async fn three_at(config: &Config, url: &str) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            let variables = [("REDIS_URL", url), ("SHARED_KEY", SHARED_KEY)];
-            all.push(Belay::serve_among(config, &variables).await);
+            let around = [("REDIS_URL", url), ("SHARED_KEY", SHARED_KEY)];
+            all.push(Belay::serve_among(config, &around).await);
         }
         Self(all)
     }
