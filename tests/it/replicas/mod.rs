@@ -19,7 +19,7 @@ struct Replicas(Vec<Belay>);
 /// What a config says of the store; `more` are further keys of `[shared]`.
 fn shared(config: Config, more: &str) -> Config {
     config.more(&format!(
-        "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = 200\n{more}\n"
+        "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = 1_000\n{more}\n"
     ))
 }
 
