@@ -109,7 +109,7 @@ struct Lease {
 }
 
 /// How often each replica hears of purges. A purge is seen by all within a second.
-const HEARING: Duration = Duration::from_millis(400);
+const HEARING: Duration = Duration::from_millis(300);
 /// How often one who waits for another replica's flight looks.
 const LOOKING: Duration = Duration::from_millis(75);
 /// What stands before an answer in the store: how long it may be given, and its size in memory.
