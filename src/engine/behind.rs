@@ -109,7 +109,7 @@ struct Lease {
 }
 
 /// How often each replica hears of purges. A purge is seen by all within a second.
-const HEARING: Duration = Duration::from_millis(400);
+const HEARING: Duration = Duration::from_millis(300);
 /// How often one who waits for another replica's flight looks.
 const LOOKING: Duration = Duration::from_millis(75);
 /// What stands before an answer in the store: how long it may be given, and its size in memory.
@@ -210,7 +210,7 @@ impl<V: Portable> Behind<V> {
     /// Forgets every answer of `org` that speaks of `record`, at every replica.
     pub async fn forget(&self, org: OrgId, record: SalesforceId) {
         self.cache.forget(org, record);
-        {
+        let is_alone = {
             let mut orgs = self.orgs();
             let untold = &mut orgs.entry(org).or_default().untold;
             if untold.len() >= UNTOLD {
@@ -218,8 +218,12 @@ impl<V: Portable> Behind<V> {
                 untold.push(Mark::ALL);
             }
             untold.push(Mark::of(org, record));
+            untold.len() == 1
+        };
+        // Nobody waits until all is told that the store has missed.
+        if is_alone {
+            self.tell(org).await;
         }
-        self.tell(org).await;
     }
 
     /// Hears what other replicas have purged, and tells what they do not know; never ends.

@@ -102,10 +102,12 @@ const MARKS: usize = 10_000;
 impl Key {
     /// Begins a key of `org`.
     pub fn of(org: OrgId) -> KeyMaker {
-        KeyMaker {
+        let mut maker = KeyMaker {
             org,
             hash: Sha256::new(),
-        }
+        };
+        maker.add(org.to_string().as_bytes());
+        maker
     }
 
     /// Whose it is.
@@ -316,6 +318,8 @@ mod tests {
         let key = |of| Key::of(org(of)).part(b"same").finish();
         assert_eq!(key("00D5f000000XyZa"), key("00D5f000000XyZa"));
         assert_ne!(key("00D5f000000XyZa"), key("00D5f000000XyZb"));
+        let digest = |of| key(of).digest();
+        assert_ne!(digest("00D5f000000XyZa"), digest("00D5f000000XyZb"));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The gateway's core: who may call, what is already known, and how a question reaches a provider.
 //!
-//! [`limits`] admits and reserves, [`cache`] remembers, and [`behind`] it what replicas share; [`flight`] lets equal calls share one, [`idempotency`] lets a
-//! repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the caller's deadline; an answer that comes in
-//! events is a [`flow`]. What is asked today and answered tomorrow is kept in [`batches`].
+//! [`limits`] admits and reserves, [`cache`] remembers, and [`behind`] it stands what replicas share; [`flight`] lets equal
+//! calls share one, [`idempotency`] lets a repeat be a repeat, and [`dispatch`] sends, retries and fails over inside the
+//! caller's deadline; an answer that comes in events is a [`flow`]. What is asked today and answered tomorrow is kept in
+//! [`batches`].
 //!
 //! # Why
 //! Everything that can be spent is reserved before and settled after, by types that settle when they are dropped: an

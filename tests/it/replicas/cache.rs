@@ -11,14 +11,11 @@ use tokio::time::Instant;
 
 use super::{Replicas, keyed};
 use crate::helpers::call::Call;
-use crate::helpers::org::{ACME, MESSAGES_KEY, OTHER_KEY, OTHER_MESSAGES_KEY};
+use crate::helpers::org::{ACME, KEY, MESSAGES_KEY, OTHER_KEY, OTHER_MESSAGES_KEY};
 use crate::helpers::process::Belay;
 use crate::helpers::redis::Redis;
 use crate::helpers::wait::until;
 use crate::helpers::{Answer, Config, Gate, Play, Reply, Upstream, opportunity, opportunity_named};
-
-/// Globex's Salesforce id, as it stands in keys.
-const GLOBEX: &str = "00D5f000000GbxQ";
 
 pub(super) fn status(answer: &Answer) -> String {
     assert_eq!(answer.status, 200, "{}", answer.text());
@@ -328,12 +325,8 @@ async fn two_orgs_that_ask_the_same_each_get_their_own_answer_through_every_door
     let chat = json!({"model": "default", "max_tokens": 64, "messages": [{"role": "user", "content": "Chat?"}]});
     let message = ask("Message?");
     let doors = [
-        ("/briefing", &record, [crate::helpers::org::KEY, OTHER_KEY]),
-        (
-            "/briefing/bulk",
-            &bulk,
-            [crate::helpers::org::KEY, OTHER_KEY],
-        ),
+        ("/briefing", &record, [KEY, OTHER_KEY]),
+        ("/briefing/bulk", &bulk, [KEY, OTHER_KEY]),
         ("/v1/messages", &message, [MESSAGES_KEY, OTHER_MESSAGES_KEY]),
         (
             "/chat/completions",
@@ -341,28 +334,38 @@ async fn two_orgs_that_ask_the_same_each_get_their_own_answer_through_every_door
             [MESSAGES_KEY, OTHER_MESSAGES_KEY],
         ),
     ];
+    let call = |nth: usize, path: &str, key: &str, body: &Value| {
+        let one = replicas.nth(nth).anonymous(Method::POST, path);
+        one.bearer(key).json(body).send()
+    };
+    let mut asked = 0;
     for (path, body, keys) in doors {
-        let before = upstream.count();
-        let call = |nth: usize, key: &str| {
-            let one = replicas.nth(nth);
-            one.anonymous(Method::POST, path).bearer(key).json(body)
-        };
-        // Both at once, at three replicas each: nothing that one of them asks serves the other.
-        let calls = (0..3).flat_map(|nth| keys.map(|key| call(nth, key).send()));
-        let answers = join_all(calls).await;
-        for answer in &answers {
+        for (nth, key) in keys.into_iter().enumerate() {
+            let answer = call(nth, path, key, body).await;
             assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            asked += 1;
+            assert_eq!(
+                upstream.count(),
+                asked,
+                "{path}: the other org's serves nobody"
+            );
+            kept(&redis, asked).await;
         }
-        let asked = upstream.count() - before;
-        let is_task = path.starts_with("/briefing");
-        assert!(asked >= 2, "{path}: {asked}");
-        assert!(!is_task || asked == 2, "{path}: {asked}");
-        if path == "/briefing" {
-            let id = |nth: usize| answers[nth].json()["id"].clone();
-            assert_eq!((id(0), id(1)), (id(2), id(3)), "each org has one answer");
-            assert_ne!(id(0), id(1), "and not the other's");
+        for key in keys {
+            let answer = call(2, path, key, body).await;
+            assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            assert_eq!(upstream.count(), asked, "{path}: its own serves an org");
         }
     }
+    // Both at once, at three replicas each.
+    let at_once = json!({"record": opportunity_named("at once")});
+    let calls = (0..6).map(|nth| call(nth / 2, "/briefing", [KEY, OTHER_KEY][nth % 2], &at_once));
+    let answers = join_all(calls).await;
+    let id = |nth: usize| answers[nth].expect_ok()["id"].clone();
+    assert_eq!((id(0), id(1)), (id(2), id(3)), "each org has one answer");
+    assert_eq!((id(0), id(1)), (id(4), id(5)), "each org has one answer");
+    assert_ne!(id(0), id(1), "and not the other's");
+    assert_eq!(upstream.count(), asked + 2);
 }
 
 #[tokio::test]
@@ -377,14 +380,16 @@ async fn what_was_moved_cut_or_made_up_in_the_store_is_a_miss() {
         .await
         .expect_ok();
     let ours = kept(&redis, 1).await.remove(0);
-    let theirs = ours.replace(ACME, &globex());
-    assert_ne!(ours, theirs);
-    redis.ask(&["COPY", &ours, &theirs]).await;
+    let theirs = brief_of_globex(replicas.nth(0), &opportunity());
+    theirs.send().await.expect_ok();
+    let mut all = kept(&redis, 2).await;
+    all.retain(|key| *key != ours);
+    redis.ask(&["COPY", &ours, &all[0], "REPLACE"]).await;
     let miss = brief_of_globex(replicas.nth(1), &opportunity())
         .send()
         .await;
     assert_eq!(status(&miss), "belay; fwd=miss; stored");
-    assert_eq!(upstream.count(), 2);
+    assert_eq!(upstream.count(), 3);
 
     // Replica 0 keeps its own memory; the others have nothing but what lies there.
     let whole = redis.ask(&["STRLEN", &ours]).await;
@@ -444,12 +449,6 @@ async fn what_was_moved_cut_or_made_up_in_the_store_is_a_miss() {
         let page = one.admin("/metrics").await.text();
         assert!(page.lines().any(|line| line == "belay_shared_up 1"));
     }
-}
-
-/// Globex's id in 18 characters.
-fn globex() -> String {
-    let id: belay::domain::SalesforceId = GLOBEX.parse().expect("an id");
-    id.to_string()
 }
 
 #[tokio::test]
