@@ -8,7 +8,7 @@ use redis::Value;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::wait::{until, within};
+use super::wait::{LONGEST, until, within};
 
 /// A server, running or not.
 pub struct Redis {
@@ -276,7 +276,12 @@ fn gather(value: &Value, all: &mut Vec<u8>) {
 /// What the server at `port` answers.
 async fn asked(port: u16, words: &[&str]) -> Result<Value, redis::RedisError> {
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}"))?;
-    let mut connection = client.get_multiplexed_async_connection().await?;
+    // The library's own half a second is less than a busy machine may take.
+    let patient = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(LONGEST))
+        .set_response_timeout(Some(LONGEST));
+    let connecting = client.get_multiplexed_async_connection_with_config(&patient);
+    let mut connection = connecting.await?;
     let mut command = redis::cmd(words[0]);
     command.arg(&words[1..]);
     command.query_async(&mut connection).await

@@ -17,6 +17,15 @@ async fn three(upstream: &Upstream, redis: &Redis) -> Replicas {
     replicas
 }
 
+/// Waits until nobody asks for anything any more, so that what came of it is in the store.
+pub(super) async fn landed(redis: &Redis) {
+    until("flights that have landed", async || {
+        let keys = keys(redis, "belay:{").await;
+        keys.iter().all(|key| !key.contains("}:flight:"))
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn three_hundred_equal_calls_at_three_replicas_reach_the_upstream_once() {
     let (upstream, gate) = Upstream::held().await;
@@ -36,13 +45,7 @@ async fn three_hundred_equal_calls_at_three_replicas_reach_the_upstream_once() {
         }
     }
     assert_eq!((upstream.count(), paid), (1, 1));
-    until("a flight that has landed", async || {
-        keys(&redis, "belay:{")
-            .await
-            .iter()
-            .all(|key| !key.contains("}:flight:"))
-    })
-    .await;
+    landed(&redis).await;
 }
 
 #[tokio::test]
