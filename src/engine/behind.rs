@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::cache::{Cache, Found, Keeping, Kept, Key};
 use super::flight::Patience;
-use crate::domain::{Clock, OrgId, SalesforceId};
+use crate::domain::{Clock, OrgId};
 use crate::lifecycle::Lifecycle;
 use crate::shared::Shelf;
 use crate::shared::shelf::{self, Mark, Moment, Place, RENEWAL, Terms, There, Want};
@@ -207,9 +207,9 @@ impl<V: Portable> Behind<V> {
         });
     }
 
-    /// Forgets every answer of `org` that speaks of `record`, at every replica.
-    pub async fn forget(&self, org: OrgId, record: SalesforceId) {
-        self.cache.forget(org, record);
+    /// Forgets every answer of `org` that speaks of what `mark` names, at every replica.
+    pub async fn forget(&self, org: OrgId, mark: Mark) {
+        self.cache.forget(org, mark);
         let is_alone = {
             let mut orgs = self.orgs();
             let untold = &mut orgs.entry(org).or_default().untold;
@@ -217,7 +217,7 @@ impl<V: Portable> Behind<V> {
                 untold.clear();
                 untold.push(Mark::ALL);
             }
-            untold.push(Mark::of(org, record));
+            untold.push(mark);
             untold.len() == 1
         };
         // Nobody waits until all is told that the store has missed.

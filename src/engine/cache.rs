@@ -220,9 +220,9 @@ impl<V: Clone + Send + Sync + 'static> Cache<V> {
         true
     }
 
-    /// Forgets every answer of `org` that speaks of `record`, those still being made included.
-    pub fn forget(&self, org: OrgId, record: SalesforceId) {
-        self.purge(org, [(Mark::of(org, record), self.clock.now())]);
+    /// Forgets every answer of `org` that speaks of what `mark` names, those still being made included.
+    pub fn forget(&self, org: OrgId, mark: Mark) {
+        self.purge(org, [(mark, self.clock.now())]);
     }
 
     /// Forgets every answer of `org` that speaks of one of `marks` and was asked for before it was purged.
@@ -337,7 +337,7 @@ mod tests {
         assert!(cache.keep(ours.clone(), 1, &keeping(asked)));
         assert!(cache.keep(theirs.clone(), 2, &keeping(asked)));
 
-        cache.forget(here, id("0065f00000QwErT"));
+        cache.forget(here, Mark::of(here, id("0065f00000QwErT")));
 
         assert_eq!(cache.find(&ours, None), None);
         assert_eq!(cache.find(&theirs, None).map(|f| f.value), Some(2));

@@ -1,4 +1,4 @@
-//! Forgets what is known of a record.
+//! Forgets what is known of a record, or of all of them.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use crate::domain::{Caller, SalesforceId};
 use crate::engine::behind::Behind;
 use crate::engine::cache::Cache;
 use crate::engine::limits::Limits;
+use crate::shared::shelf::Mark;
 
 use super::Error;
 use super::parts::Cached;
 
-/// Forgets cached answers about a record, of the caller's org only.
+/// Forgets cached answers, of the caller's org only.
 #[derive(Clone)]
 pub struct Forget {
     cache: Arc<Cache<Cached>>,
@@ -32,16 +33,18 @@ impl Forget {
         }
     }
 
-    /// Forgets every answer that speaks of `record`, those still being made included, at every replica: at the others within a
-    /// second, or as soon as the store behind them can be told.
+    /// Forgets every answer that speaks of `record`, or every one of the org where there is none, those still being made
+    /// included, at every replica: at the others within a second, or as soon as the store behind them can be told.
     ///
     /// # Errors
     /// Where the org's calls a minute are used up.
-    pub async fn run(&self, caller: &Caller, record: SalesforceId) -> Result<(), Error> {
+    pub async fn run(&self, caller: &Caller, record: Option<SalesforceId>) -> Result<(), Error> {
         self.limits.admit_request(caller).await?;
+        let org = caller.org.id;
+        let mark = record.map_or(Mark::ALL, |record| Mark::of(org, record));
         match &self.behind {
-            Some(behind) => behind.forget(caller.org.id, record).await,
-            None => self.cache.forget(caller.org.id, record),
+            Some(behind) => behind.forget(org, mark).await,
+            None => self.cache.forget(org, mark),
         }
         Ok(())
     }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::helpers::call::Call;
 use crate::helpers::org::OTHER_KEY;
-use crate::helpers::{Answer, Config, TestApp, TestClock, Upstream, opportunity};
+use crate::helpers::{
+    Answer, Config, TestApp, TestClock, Upstream, opportunity, opportunity_named,
+};
 
 async fn app() -> (TestApp, Upstream) {
     let upstream = Upstream::good().await;
@@ -30,7 +32,8 @@ fn brief(app: &TestApp, cache_control: &str) -> Call {
 async fn forget(app: &TestApp, record_id: &Value) {
     let id = record_id.as_str().expect("a text");
     let call = app.call(Method::DELETE, &format!("/cache?record_id={id}"));
-    assert_eq!(call.send().await.expect_ok(), json!({"record_id": id}));
+    let forgotten = json!({"record_id": id, "everything": false});
+    assert_eq!(call.send().await.expect_ok(), forgotten);
 }
 
 #[tokio::test]
@@ -195,10 +198,37 @@ async fn a_purge_without_a_record_is_refused() {
         "?record_id=short",
         "?record_id=0065f00000CrnLsAAA",
         "?id=0065f00000CrnLs",
+        "?everything=false",
+        "?everything=yes",
+        "?record_id=0065f00000CrnLs&everything=true",
     ] {
         let call = app.call(Method::DELETE, &format!("/cache{query}"));
         call.send().await.expect_problem(400, "invalid-request");
     }
+}
+
+#[tokio::test]
+async fn an_org_forgets_everything_that_is_its_own() {
+    let (app, upstream) = app().await;
+    let globex = || {
+        let call = app.anonymous(Method::POST, "/briefing").bearer(OTHER_KEY);
+        call.json(&json!({"record": opportunity()})).send()
+    };
+    let records = [opportunity_named("first"), opportunity_named("second")];
+    for record in &records {
+        app.brief(record).send().await.expect_ok();
+    }
+    globex().await.expect_ok();
+    let call = app.call(Method::DELETE, "/cache?everything=true");
+    assert_eq!(call.send().await.expect_ok(), json!({"everything": true}));
+    for record in &records {
+        assert_eq!(
+            status(&app.brief(record).send().await),
+            "belay; fwd=miss; stored"
+        );
+    }
+    assert!(status(&globex().await).starts_with("belay; hit"));
+    assert_eq!(upstream.count(), 5);
 }
 
 #[tokio::test]
@@ -208,7 +238,7 @@ async fn an_id_of_15_characters_purges_what_one_of_18_names() {
     let call = app.call(Method::DELETE, "/cache?record_id=0065f00000CrnLs");
     assert_eq!(
         call.send().await.expect_ok(),
-        json!({"record_id": opportunity()["Id"]})
+        json!({"record_id": opportunity()["Id"], "everything": false})
     );
     app.brief(&opportunity()).send().await.expect_ok();
     assert_eq!(upstream.count(), 2);

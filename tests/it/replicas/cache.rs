@@ -212,6 +212,40 @@ async fn a_purge_at_one_replica_is_seen_by_all_within_a_second() {
 }
 
 #[tokio::test]
+async fn a_purge_of_everything_holds_for_an_org_at_every_replica() {
+    let upstream = Upstream::good().await;
+    let redis = Redis::start().await;
+    let replicas = three(Config::to(&upstream), &redis).await;
+    let records = [opportunity_named("first"), opportunity_named("second")];
+    for one in &replicas.0 {
+        for record in &records {
+            one.brief(record).send().await.expect_ok();
+        }
+        brief_of_globex(one, &opportunity())
+            .send()
+            .await
+            .expect_ok();
+        kept(&redis, 3).await;
+    }
+    let call = replicas.nth(1);
+    let call = call.call(Method::DELETE, "/cache?everything=true");
+    call.send().await.expect_ok();
+    for one in &replicas.0 {
+        for record in &records {
+            until("a purge that is seen", async || {
+                only_if_cached(one, record).send().await.status == 504
+            })
+            .await;
+        }
+        let hit = brief_of_globex(one, &opportunity()).send().await;
+        assert!(
+            status(&hit).starts_with("belay; hit"),
+            "another org's stays"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_flight_that_began_before_a_purge_brings_nothing_back() {
     let gate = Gate::closed();
     let upstream = Upstream::doing(Play::Held(gate.clone(), Reply::good())).await;
