@@ -98,14 +98,23 @@ impl Common {
             let blocked = if may_go {
                 match told(caller, self.books.reserve(caller, &asked).await?) {
                     Ok(reserved) => {
-                        ledger.lock().turnstile.leave(place.take());
+                        let mut state = ledger.lock();
+                        state.ahead = None;
+                        state.turnstile.leave(place.take());
+                        drop(state);
                         let reserved = self.reserved(ledger, caller, lane, need, reserved);
                         return Ok(Ok(reserved));
                     }
-                    Err(blocked) => blocked,
+                    Err(blocked) => {
+                        ledger.lock().ahead = Some(blocked.clone());
+                        blocked
+                    }
                 }
             } else {
-                Blocked::by_others()
+                let ahead = ledger.lock().ahead.clone();
+                // Money that is not there for the first may be enough for the next.
+                let ahead = ahead.filter(|ahead| !ahead.is_of_money());
+                ahead.unwrap_or_else(Blocked::by_others)
             };
             let now = self.clock.now();
             let until = match lane {

@@ -59,6 +59,8 @@ pub(in crate::engine) struct Ledger {
 struct State {
     accounts: Accounts,
     turnstile: Turnstile,
+    /// What the store last told whoever was first in line: those behind wait for the same.
+    ahead: Option<Blocked>,
 }
 
 /// What one upstream attempt needs.
@@ -216,6 +218,7 @@ impl Limits {
                 state: Mutex::new(State {
                     accounts: Accounts::default(),
                     turnstile: Turnstile::default(),
+                    ahead: None,
                 }),
                 clock: Arc::clone(&self.clock),
                 metrics: Arc::clone(&self.metrics),
