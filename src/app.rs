@@ -61,7 +61,7 @@ struct Store {
     /// None where there is no key to seal outcomes with.
     once: Option<idempotency::Common>,
     name: String,
-    key: Option<seal::Key>,
+    keys: Option<seal::Keys>,
 }
 
 /// Time and randomness.
@@ -318,10 +318,10 @@ impl Store {
             replicas: shared.replicas.get(),
             ..books::Settings::default()
         };
-        let once = shared.key.as_ref().map(|key| idempotency::Common {
+        let once = shared.keys.as_ref().map(|keys| idempotency::Common {
             once: Arc::new(Once::new(
                 Arc::clone(&link),
-                Seal::new(key),
+                Seal::new(keys),
                 name.clone(),
                 lifecycle.clone(),
             )),
@@ -345,7 +345,7 @@ impl Store {
             common,
             once,
             name,
-            key: shared.key.clone(),
+            keys: shared.keys.clone(),
         }
     }
 
@@ -358,7 +358,7 @@ impl Store {
     ) -> Arc<Behind<Cached>> {
         let link = Arc::clone(&self.link);
         let (cache, clock) = (Arc::clone(cache), Arc::clone(clock));
-        let common = Shelf::new(link, self.key.as_ref(), self.name.clone());
+        let common = Shelf::new(link, self.keys.as_ref(), self.name.clone());
         Arc::new(Behind::new(cache, common, clock, lifecycle.clone()))
     }
 

@@ -15,6 +15,7 @@ use crate::domain::{FieldPattern, Limits, Money, Price, Privacy, Target};
 use crate::identity::{Jti, Proof, Tenant, Trust};
 use crate::providers::{Kind, bedrock, foundry, prices, vertex};
 use crate::shared::OnOutage;
+use crate::shared::seal::Keys;
 use crate::telemetry::{self, audit};
 
 /// Lines under headings, each with a label.
@@ -193,8 +194,13 @@ fn shared(shared: Option<&crate::shared::Settings>, page: &mut Page) {
         OnOutage::Refuse => "calls are turned away with 503".to_owned(),
     };
     page.under("while it is away", outage);
-    let answers = match shared.key {
-        Some(_) => format!("kept there for all, sealed with a key {REDACTED}"),
+    let answers = match &shared.keys {
+        Some(Keys { other: None, .. }) => {
+            format!("kept there for all, sealed with a key {REDACTED}")
+        }
+        Some(Keys { other: Some(_), .. }) => {
+            format!("kept there for all, sealed with a key {REDACTED}; another opens as well")
+        }
         None => "not kept there: no `key`".to_owned(),
     };
     page.under("answers", answers);

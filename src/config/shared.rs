@@ -6,8 +6,8 @@ use std::time::Duration;
 use secrecy::ExposeSecret as _;
 
 use super::environment::Secrets;
-use super::reader::Section;
-use crate::shared::seal::Key;
+use super::reader::{Entry, Section};
+use crate::shared::seal::{Key, Keys};
 use crate::shared::{Address, OnOutage, Settings};
 
 /// Reads the section, where it stands at all.
@@ -27,12 +27,7 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
     let root_of_trust = section
         .take("ca")
         .map(|entry| secrets.reveal_pem(&entry, "the authority that certified the store"));
-    let key = section.take("key").map(|entry| {
-        let text = secrets.reveal(&entry)?;
-        let read = Key::parse(text.expose_secret());
-        read.map_err(|why| entry.note(format!("refers to what {why}")))
-            .ok()
-    });
+    let keys = section.take("key").map(|entry| sealing(entry, secrets));
     let time = section
         .take("timeout_ms")
         .and_then(|entry| entry.whole(5..=5_000))
@@ -55,9 +50,9 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
             None => None,
             Some(pem) => Some(pem?),
         },
-        key: match key {
+        keys: match keys {
             None => None,
-            Some(key) => Some(key?),
+            Some(keys) => Some(keys?),
         },
         time,
         on_outage: match on_outage {
@@ -66,6 +61,34 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
         },
         replicas: replicas?,
     })
+}
+
+/// What is sealed with: one key, or for a rotation two.
+fn sealing(entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Keys> {
+    const WANTED: &str = "must be env:NAME or file:PATH of a key, or for a rotation a list of two: the first seals, both open";
+    let of = |entry: &Entry<'_>| {
+        let text = secrets.reveal(entry)?;
+        let read = Key::parse(text.expose_secret());
+        read.map_err(|why| entry.note(format!("refers to what {why}")))
+            .ok()
+    };
+    match entry.len() {
+        None => of(&entry).map(Keys::from),
+        Some(1 | 2) => {
+            let listed = entry.items(WANTED);
+            let mut keys = listed.iter().map(of).collect::<Option<Vec<_>>>()?;
+            let other = (keys.len() == 2).then(|| keys.pop()).flatten();
+            let key = keys.pop()?;
+            if other.as_ref() == Some(&key) {
+                listed.last()?.note("is the same key again; remove one");
+            }
+            Some(Keys { key, other })
+        }
+        Some(_) => {
+            entry.note(WANTED);
+            None
+        }
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +101,8 @@ mod tests {
         let config = Scripted::EXAMPLE.replace("[cache]", &format!("[shared]\n{section}\n[cache]"));
         let around = Scripted::example()
             .with("REDIS_URL", "rediss://belay:hunter2@cache.example:6380/1")
+            .with("KEY_A", &format!("{}=", "A".repeat(43)))
+            .with("KEY_B", &format!("{}A=", "B".repeat(42)))
             .with("WRONG", "http://cache.example");
         let read = read_all(&config, &around).map_err(|mistakes| mistakes.to_string());
         read.map(|settings| settings.shared)
@@ -101,6 +126,30 @@ mod tests {
         assert!(!format!("{all:?}").contains("hunter2"));
         let none = read_all(Scripted::EXAMPLE, &Scripted::example());
         assert_eq!(none.expect("a good config").shared, None);
+    }
+
+    #[test]
+    fn what_is_sealed_with_is_a_key_or_the_two_of_a_rotation() {
+        const STORE: &str = "redis = \"env:REDIS_URL\"\nreplicas = 3\nkey = ";
+        let keys = |written: &str| with(&format!("{STORE}{written}"));
+        let one = keys("\"env:KEY_A\"").expect("a good config");
+        let one = one.and_then(|shared| shared.keys).expect("a key");
+        assert_eq!(one.other, None);
+        let both = keys("[\"env:KEY_B\", \"env:KEY_A\"]").expect("a good config");
+        let both = both.and_then(|shared| shared.keys).expect("two keys");
+        assert_eq!(both.other, Some(one.key.clone()));
+        assert_ne!(both.key, one.key);
+        assert!(!format!("{both:?}").contains("AAAA"));
+        let told = |written: &str| keys(written).expect_err("a mistake");
+        let twice = told("[\"env:KEY_A\", \"env:KEY_A\"]");
+        assert!(twice.contains("the same key again"), "{twice}");
+        for wrong in ["[]", "[\"env:KEY_A\", \"env:KEY_B\", \"env:KEY_A\"]"] {
+            let wrong = told(wrong);
+            assert!(wrong.contains("the first seals, both open"), "{wrong}");
+        }
+        let none = told("\"env:REDIS_URL\"");
+        assert!(none.contains("32 random bytes in base64"), "{none}");
+        assert!(!none.contains("hunter2"), "{none}");
     }
 
     #[test]

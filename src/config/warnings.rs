@@ -123,7 +123,7 @@ fn of_the_store(settings: &Settings, warnings: &mut Vec<String>) {
                 .to_owned(),
         );
     }
-    if shared.key.is_none() {
+    if shared.keys.is_none() {
         warnings.push(
             "`key` is not set in [shared], so no answer and no outcome is kept in the store: each replica asks for itself what another has just asked, and a repeat with an Idempotency-Key that reaches another replica is paid again; `openssl rand -base64 32` makes one"
                 .to_owned(),

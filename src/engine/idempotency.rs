@@ -519,7 +519,7 @@ mod tests {
         let settings = shared::Settings {
             address: Address::parse("redis://127.0.0.1:1").expect("an address"),
             root: None,
-            key: None,
+            keys: None,
             time: Duration::from_millis(50),
             on_outage,
             replicas: NonZeroU32::MIN,
@@ -527,7 +527,7 @@ mod tests {
         let key = Key::parse("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
         let once = Once::new(
             Arc::new(Link::new(&settings, Arc::new(Metrics::new()))),
-            Seal::new(&key.expect("a key")),
+            Seal::new(&key.expect("a key").into()),
             "a".to_owned(),
             Lifecycle::default(),
         );

@@ -117,26 +117,7 @@ impl Link {
     /// # Errors
     /// As [`Self::run`].
     pub async fn invoke(&self, call: &ScriptInvocation<'_>) -> Result<Value, Down> {
-        let held = self.wire.load_full().ok_or(Down)?;
-        let mut wire = Wire::clone(&held);
-        let answered = tokio::time::timeout(self.time, call.invoke_async(&mut wire)).await;
-        match answered {
-            Ok(Ok(value)) => {
-                self.failures.store(0, Ordering::Relaxed);
-                Ok(value)
-            }
-            Ok(Err(error)) => {
-                // Its words may repeat what was asked; its kind does not.
-                tracing::debug!(kind = ?error.kind(), "the store refused");
-                self.failed(&held, is_final(&error));
-                Err(Down)
-            }
-            Err(_) => {
-                tracing::debug!("the store did not answer in time");
-                self.failed(&held, false);
-                Err(Down)
-            }
-        }
+        self.judge(async |wire| call.invoke_async(wire).await).await
     }
 
     /// Sends one command.
@@ -144,23 +125,33 @@ impl Link {
     /// # Errors
     /// As [`Self::run`].
     pub async fn ask(&self, command: &Cmd) -> Result<Value, Down> {
+        self.judge(async |wire| wire.req_packed_command(command).await)
+            .await
+    }
+
+    /// Asks on the open connection for as long as a command may take, and judges by what comes of it how the store is.
+    async fn judge(
+        &self,
+        asking: impl AsyncFnOnce(&mut Wire) -> Result<Value, RedisError>,
+    ) -> Result<Value, Down> {
         let held = self.wire.load_full().ok_or(Down)?;
         let mut wire = Wire::clone(&held);
-        let asked = wire.req_packed_command(command);
-        match tokio::time::timeout(self.time, asked).await {
+        match tokio::time::timeout(self.time, asking(&mut wire)).await {
             Ok(Ok(value)) => {
                 self.failures.store(0, Ordering::Relaxed);
-                Ok(value)
+                return Ok(value);
             }
             Ok(Err(error)) => {
+                // Its words may repeat what was asked; its kind does not.
+                tracing::debug!(kind = ?error.kind(), "the store refused");
                 self.failed(&held, is_final(&error));
-                Err(Down)
             }
             Err(_) => {
+                tracing::debug!("the store did not answer in time");
                 self.failed(&held, false);
-                Err(Down)
             }
         }
+        Err(Down)
     }
 
     /// What came back makes no sense: whatever answers there is no store of ours.

@@ -45,8 +45,8 @@ pub struct Settings {
     pub address: Address,
     /// The PEM of the one authority that may have certified it; the machine's own count where there is none.
     pub root: Option<String>,
-    /// What answers and outcomes are sealed with. Default: none, and then none is kept in the store.
-    pub key: Option<seal::Key>,
+    /// What answers and outcomes are sealed with. Default: nothing, and then none is kept in the store.
+    pub keys: Option<seal::Keys>,
     /// The longest that a command may take. Default: 50 ms.
     pub time: Duration,
     /// What becomes of calls while it is away. Default: local.

@@ -357,7 +357,7 @@ mod tests {
         let lifecycle = Lifecycle::default();
         let link = server.link(&lifecycle).await;
         let key = base64::engine::general_purpose::STANDARD.encode([seal; 32]);
-        let seal = Seal::new(&Key::parse(&key).expect("a key"));
+        let seal = Seal::new(&Key::parse(&key).expect("a key").into());
         Arc::new(Once::new(link, seal, replica.to_owned(), lifecycle))
     }
 

@@ -60,7 +60,7 @@ impl Server {
         let settings = Settings {
             address: address.expect("an address"),
             root: None,
-            key: None,
+            keys: None,
             time: Duration::from_secs(2),
             on_outage: OnOutage::Refuse,
             replicas: NonZeroU32::MIN,

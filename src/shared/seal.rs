@@ -14,12 +14,24 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 
-/// Seals and opens.
-pub struct Seal(RandomizedNonceKey);
+/// Seals by one key, and opens what that one or another sealed.
+pub struct Seal {
+    key: RandomizedNonceKey,
+    other: Option<RandomizedNonceKey>,
+}
 
-/// The key of a [`Seal`], which never prints.
+/// One key, which never prints.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key([u8; 32]);
+
+/// The keys of a [`Seal`]. Two stand while one takes the other's place, at all replicas or at some.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keys {
+    /// Seals and opens.
+    pub key: Key,
+    /// Opens only.
+    pub other: Option<Key>,
+}
 
 /// No key: the sentence continues after the name of the value, and never repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +53,16 @@ impl Key {
         let bytes = bytes.map_err(|_| NoKey)?;
         Ok(Self(bytes.try_into().map_err(|_| NoKey)?))
     }
+
+    fn cipher(&self) -> RandomizedNonceKey {
+        RandomizedNonceKey::new(&AES_256_GCM, &self.0).expect("32 bytes are a key of AES-256")
+    }
+}
+
+impl From<Key> for Keys {
+    fn from(key: Key) -> Self {
+        Self { key, other: None }
+    }
 }
 
 impl fmt::Debug for Key {
@@ -50,13 +72,15 @@ impl fmt::Debug for Key {
 }
 
 impl Seal {
-    /// With `key`.
+    /// With `keys`.
     ///
     /// # Panics
     /// Never: a key has the length of the cipher's.
-    pub fn new(key: &Key) -> Self {
-        let key = RandomizedNonceKey::new(&AES_256_GCM, &key.0);
-        Self(key.expect("32 bytes are a key of AES-256"))
+    pub fn new(keys: &Keys) -> Self {
+        Self {
+            key: keys.key.cipher(),
+            other: keys.other.as_ref().map(Key::cipher),
+        }
     }
 
     /// `value` packed and sealed, to be kept under `name`; `None` where the system has no randomness to give.
@@ -65,7 +89,7 @@ impl Seal {
         packer.write_all(value).ok()?;
         let mut sealed = packer.finish().ok()?;
         let nonce = self
-            .0
+            .key
             .seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed)
             .ok()?;
         let mut whole = vec![VERSION];
@@ -76,23 +100,27 @@ impl Seal {
 
     /// What was sealed under `name`; `None` where it was not, or by another key or in another manner.
     pub fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
-        let (&version, rest) = sealed.split_first()?;
-        let (nonce, rest) = rest.split_at_checked(aws_lc_rs::aead::NONCE_LEN)?;
-        if version != VERSION {
-            return None;
-        }
-        let nonce = aws_lc_rs::aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut packed = rest.to_vec();
-        let opened = self
-            .0
-            .open_in_place(nonce, Aad::from(name.as_bytes()), &mut packed)
-            .ok()?;
-        let mut value = Vec::new();
-        let read = DeflateDecoder::new(&*opened)
-            .take(LARGEST + 1)
-            .read_to_end(&mut value);
-        (read.is_ok() && value.len() as u64 <= LARGEST).then_some(value)
+        let keys = std::iter::once(&self.key).chain(&self.other);
+        keys.into_iter().find_map(|key| open(key, name, sealed))
     }
+}
+
+fn open(key: &RandomizedNonceKey, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    let (&version, rest) = sealed.split_first()?;
+    let (nonce, rest) = rest.split_at_checked(aws_lc_rs::aead::NONCE_LEN)?;
+    if version != VERSION {
+        return None;
+    }
+    let nonce = aws_lc_rs::aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut packed = rest.to_vec();
+    let opened = key
+        .open_in_place(nonce, Aad::from(name.as_bytes()), &mut packed)
+        .ok()?;
+    let mut value = Vec::new();
+    let read = DeflateDecoder::new(&*opened)
+        .take(LARGEST + 1)
+        .read_to_end(&mut value);
+    (read.is_ok() && value.len() as u64 <= LARGEST).then_some(value)
 }
 
 #[cfg(test)]
@@ -100,7 +128,7 @@ mod tests {
     use super::*;
 
     fn seal(nth: u8) -> Seal {
-        Seal::new(&Key([nth; 32]))
+        Seal::new(&Key([nth; 32]).into())
     }
 
     #[test]
@@ -113,6 +141,19 @@ mod tests {
         assert_eq!(open(&seal(1), "belay:{a}:answer:1"), Some(value.clone()));
         assert_eq!(open(&seal(1), "belay:{b}:answer:1"), None);
         assert_eq!(open(&seal(2), "belay:{a}:answer:1"), None);
+    }
+
+    #[test]
+    fn while_a_key_takes_anothers_place_what_either_sealed_opens_and_the_new_one_seals() {
+        let both = Seal::new(&Keys {
+            key: Key([2; 32]),
+            other: Some(Key([1; 32])),
+        });
+        let old = seal(1).close("name", b"old").expect("sealed");
+        assert_eq!(both.open("name", &old), Some(b"old".to_vec()));
+        let new = both.close("name", b"new").expect("sealed");
+        assert_eq!(seal(2).open("name", &new), Some(b"new".to_vec()));
+        assert_eq!(seal(1).open("name", &new), None);
     }
 
     #[test]

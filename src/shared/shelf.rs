@@ -16,7 +16,7 @@ use redis::{Script, ScriptInvocation, Value};
 use sha2::{Digest, Sha256};
 
 use super::link::{Down, Link};
-use super::seal::{Key, Seal};
+use super::seal::{Keys, Seal};
 use crate::domain::{OrgId, SalesforceId};
 
 /// The answers of every org, as the store has them.
@@ -198,12 +198,12 @@ impl Place {
 }
 
 impl Shelf {
-    /// The shelf over `link`; without a `key` it keeps no answers, and only what was purged is shared.
-    pub fn new(link: Arc<Link>, key: Option<&Key>, replica: String) -> Self {
+    /// The shelf over `link`; without `keys` it holds no answers, and only what was purged is shared.
+    pub fn new(link: Arc<Link>, keys: Option<&Keys>, replica: String) -> Self {
         Self {
             link,
             script: Script::new(include_str!("shelf.lua")),
-            seal: key.map(Seal::new),
+            seal: keys.map(Seal::new),
             replica,
             next: AtomicU64::new(0),
         }
@@ -458,8 +458,13 @@ mod tests {
     }
 
     async fn shelf(server: &Server, lifecycle: &Lifecycle) -> Shelf {
-        let key = Key::parse("c2VhbHMgd2hhdCB0aHJlZSByZXBsaWNhcyBzaGFyZSE=").expect("a key");
-        Shelf::new(server.link(lifecycle).await, Some(&key), "one".to_owned())
+        let key = crate::shared::seal::Key::parse("c2VhbHMgd2hhdCB0aHJlZSByZXBsaWNhcyBzaGFyZSE=")
+            .expect("a key");
+        Shelf::new(
+            server.link(lifecycle).await,
+            Some(&key.into()),
+            "one".to_owned(),
+        )
     }
 
     #[test]

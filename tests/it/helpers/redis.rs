@@ -1,21 +1,35 @@
 //! A real Redis, on a port of its own, that a test pauses, kills and fills.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::Value;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use super::app::spawn;
+use super::openssl::Made;
 use super::wait::{LONGEST, until, within};
 
 /// A server, running or not.
 pub struct Redis {
     child: Option<Child>,
     port: u16,
+    /// Where it speaks TLS, if at all.
+    tls_port: Option<u16>,
     folder: TempDir,
     arguments: Vec<String>,
+}
+
+/// A port that is free; whoever takes it in between makes the server end.
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("it is bound").port()
 }
 
 impl Redis {
@@ -27,21 +41,52 @@ impl Redis {
     /// An empty server with further arguments.
     pub async fn start_with(arguments: &[&str]) -> Self {
         for _ in 0..20 {
-            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let port = free.local_addr().expect("it is bound").port();
-            drop(free);
             let mut redis = Self {
                 child: None,
-                port,
+                port: free_port(),
+                tls_port: None,
                 folder: TempDir::new().expect("a folder"),
                 arguments: arguments.iter().map(|&one| one.to_owned()).collect(),
             };
-            // Whoever takes the port in between makes the server end, and another is tried.
             if redis.restart().await {
                 return redis;
             }
         }
         panic!("no Redis came up");
+    }
+
+    /// An empty server that speaks TLS as `server`, and in clear with the test.
+    pub async fn start_over_tls(server: &Made) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let write = |name: &str, content: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).expect("it can be written");
+            path.display().to_string()
+        };
+        let certificate = write("server.crt", &server.certificate);
+        let key = write("server.key", &server.key);
+        let port = free_port();
+        let mut redis = Self::start_with(&[
+            "--tls-port",
+            &port.to_string(),
+            "--tls-cert-file",
+            &certificate,
+            "--tls-key-file",
+            &key,
+            "--tls-ca-cert-file",
+            &certificate,
+            "--tls-auth-clients",
+            "no",
+        ])
+        .await;
+        redis.tls_port = Some(port);
+        redis
+    }
+
+    /// Where it speaks TLS, for a user and its password.
+    pub fn tls_url(&self, user: &str) -> String {
+        let port = self.tls_port.expect("it speaks TLS");
+        format!("rediss://{user}@127.0.0.1:{port}")
     }
 
     /// Starts it again, empty, at the same place; false where it ended at once.
@@ -60,10 +105,7 @@ impl Redis {
         let mut lives = true;
         until("a Redis that listens", async || {
             lives = child.try_wait().expect("it is ours").is_none();
-            !lives
-                || tokio::net::TcpStream::connect(("127.0.0.1", self.port))
-                    .await
-                    .is_ok()
+            !lives || TcpStream::connect(("127.0.0.1", self.port)).await.is_ok()
         })
         .await;
         self.child = Some(child);
@@ -160,9 +202,7 @@ impl Sentinels {
         let folder = TempDir::new().expect("a folder");
         let mut sentinels = Vec::new();
         for nth in 0..3 {
-            let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-            let own = free.local_addr().expect("it is bound").port();
-            drop(free);
+            let own = free_port();
             let config = folder.path().join(format!("{nth}.conf"));
             let text = format!(
                 "port {own}\nbind 127.0.0.1\ndir {}\nsentinel monitor mymaster 127.0.0.1 {port} 2\n\
@@ -261,6 +301,63 @@ impl Cluster {
             .map(|node| format!("127.0.0.1:{}", node.port))
             .collect();
         format!("redis-cluster://{}", nodes.join(","))
+    }
+}
+
+/// A way to a Redis that passes everything on, or answers everything with garbage.
+pub struct Between {
+    address: SocketAddr,
+    lies: Arc<AtomicBool>,
+}
+
+impl Between {
+    /// The way to `redis`.
+    pub async fn the_callers_and(redis: &Redis) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await;
+        let listener = listener.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (lies, port) = (Arc::new(AtomicBool::new(false)), redis.port);
+        let lying = Arc::clone(&lies);
+        spawn(async move {
+            while let Ok((caller, _)) = listener.accept().await {
+                let lying = Arc::clone(&lying);
+                spawn(async move {
+                    // Whichever end goes takes the other with it.
+                    let _ = passed_on(caller, port, &lying).await;
+                });
+            }
+        });
+        Self { address, lies }
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// Whether it lies from now on, also on connections that are open.
+    pub fn lie(&self, lies: bool) {
+        self.lies.store(lies, Ordering::Relaxed);
+    }
+}
+
+async fn passed_on(mut caller: TcpStream, port: u16, lies: &AtomicBool) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+    let (mut asked, mut answered) = (vec![0; 65_536], vec![0; 65_536]);
+    loop {
+        tokio::select! {
+            read = caller.read(&mut asked) => match read? {
+                0 => return Ok(()),
+                _ if lies.load(Ordering::Relaxed) => {
+                    caller.write_all(b"+OK\r\n$-7\r\nHTTP/1.1 200 OK\r\n\r\n").await?;
+                }
+                count => server.write_all(&asked[..count]).await?,
+            },
+            read = server.read(&mut answered) => match read? {
+                0 => return Ok(()),
+                count => caller.write_all(&answered[..count]).await?,
+            },
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
+use futures_util::stream;
 use tokio::time::Instant;
 
 use super::cache::{keys, status};
@@ -27,12 +29,13 @@ pub(super) async fn landed(redis: &Redis) {
 }
 
 #[tokio::test]
-async fn three_hundred_equal_calls_at_three_replicas_reach_the_upstream_once() {
+async fn three_thousand_equal_calls_at_three_replicas_reach_the_upstream_once() {
     let (upstream, gate) = Upstream::held().await;
     let redis = Redis::start().await;
     let replicas = three(&upstream, &redis).await;
-    let calls = (0..300).map(|nth| replicas.nth(nth).brief(&opportunity()).send());
-    let (answers, ()) = tokio::join!(join_all(calls), async {
+    let calls = (0..3_000).map(|nth| replicas.nth(nth).brief(&opportunity()).send());
+    let calls = stream::iter(calls).buffer_unordered(300);
+    let (answers, ()) = tokio::join!(calls.collect::<Vec<_>>(), async {
         upstream.reached(1).await;
         gate.open();
     });

@@ -1,10 +1,14 @@
 //! Several replicas behave as one: three real processes behind one real Redis.
 
 mod cache;
+mod faults;
 mod flights;
 mod limits;
 mod once;
 mod outage;
+mod stores;
+
+use std::time::Duration;
 
 use crate::helpers::Config;
 use crate::helpers::process::Belay;
@@ -12,6 +16,11 @@ use crate::helpers::redis::Redis;
 
 /// What the replicas of a test seal with, where its config says so.
 const SHARED_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// What takes its place.
+const NEXT_KEY: &str = "IB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgE=";
+
+/// The longest that a command to the store may take in these tests: a busy machine is no outage.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Replicas of one gateway.
 struct Replicas(Vec<Belay>);
@@ -19,7 +28,8 @@ struct Replicas(Vec<Belay>);
 /// What a config says of the store; `more` are further keys of `[shared]`.
 fn shared(config: Config, more: &str) -> Config {
     config.more(&format!(
-        "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = 1_000\n{more}\n"
+        "[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\ntimeout_ms = {}\n{more}\n",
+        TIMEOUT.as_millis()
     ))
 }
 
@@ -38,10 +48,19 @@ impl Replicas {
     async fn three_at(config: &Config, url: &str) -> Self {
         let mut all = Vec::new();
         for _ in 0..3 {
-            let around = [("REDIS_URL", url), ("SHARED_KEY", SHARED_KEY)];
-            all.push(Belay::serve_among(config, &around).await);
+            all.push(Self::one_at(config, url).await);
         }
         Self(all)
+    }
+
+    /// One more by `config`, behind the store at `url`.
+    async fn one_at(config: &Config, url: &str) -> Belay {
+        let around = [
+            ("REDIS_URL", url),
+            ("SHARED_KEY", SHARED_KEY),
+            ("NEXT_KEY", NEXT_KEY),
+        ];
+        Belay::serve_among(config, &around).await
     }
 
     /// The one whose turn it is.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -46,16 +47,19 @@ async fn kept(redis: &Redis) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn sixty_equal_calls_at_three_replicas_run_once_and_get_one_answer() {
+async fn three_thousand_calls_with_one_key_at_three_replicas_run_once_and_get_one_answer() {
     let (upstream, gate) = Upstream::held().await;
     let redis = Redis::start().await;
     let config = Config::to(&upstream).limit("budget_usd_per_day", 20.0);
     let replicas = Replicas::three(&sealed(config, ""), &redis).await;
     all_know(&replicas, true).await;
-    let calls = join_all((0..60).map(|nth| {
+    let calls = (0..3_000).map(|nth| {
         let call = keyed(replicas.nth(nth), "one", &fresh("lease"));
         async move { call.send().await.expect_ok() }
-    }));
+    });
+    let calls = stream::iter(calls)
+        .buffer_unordered(300)
+        .collect::<Vec<_>>();
     let opened = async {
         upstream.reached(1).await;
         // Time for every replica to have looked, and looked again.
