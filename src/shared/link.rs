@@ -190,6 +190,7 @@ impl Link {
                 self.failures.store(0, Ordering::Relaxed);
                 self.wire.store(Some(Arc::new(wire)));
                 tracing::info!(store = %self.address, "the store behind the replicas is there");
+                self.warn_of_a_store_that_forgets().await;
                 self.is_up.send_replace(true);
                 self.metrics
                     .store_is(true, clock.now().saturating_duration_since(since));
@@ -211,6 +212,31 @@ impl Link {
                     let _ = self.ask(&ping).await;
                 }
             }
+        }
+    }
+
+    /// A store that throws out what it holds when it is full would forget what was spent.
+    async fn warn_of_a_store_that_forgets(&self) {
+        let mut info = redis::cmd("INFO");
+        info.arg("memory");
+        let Some(held) = self.wire.load_full() else {
+            return;
+        };
+        let mut wire = Wire::clone(&held);
+        let told = tokio::time::timeout(self.time, wire.req_packed_command(&info)).await;
+        // Who may not ask, or asks all nodes of a Cluster at once, is none the wiser.
+        let Ok(Ok(told)) = told else { return };
+        let Ok(told) = redis::from_redis_value::<String>(told) else {
+            return;
+        };
+        let policy = told
+            .lines()
+            .find_map(|line| line.strip_prefix("maxmemory_policy:"));
+        if let Some(policy) = policy.filter(|policy| *policy != "noeviction") {
+            tracing::warn!(
+                store = %self.address,
+                "the store's maxmemory-policy is {policy}: when it is full it forgets what was spent; noeviction would be right"
+            );
         }
     }
 

@@ -122,6 +122,24 @@ async fn replicas_share_behind_sentinels_before_and_after_another_server_is_the_
 }
 
 #[tokio::test]
+async fn a_store_that_forgets_when_it_is_full_is_warned_of() {
+    let upstream = Upstream::good().await;
+    let warned = async |policy: &str| {
+        let redis = Redis::start_with(&["--maxmemory-policy", policy]).await;
+        let one = Replicas::one_at(&keyed(Config::to(&upstream)), &redis.url()).await;
+        one.brief(&opportunity_named("one"))
+            .send()
+            .await
+            .expect_ok();
+        one.log()
+            .iter()
+            .any(|line| line.contains("noeviction would be right"))
+    };
+    assert!(warned("allkeys-lru").await);
+    assert!(!warned("noeviction").await);
+}
+
+#[tokio::test]
 async fn replicas_share_in_a_cluster() {
     let upstream = Upstream::good().await;
     let cluster = Cluster::start().await;
