@@ -125,8 +125,7 @@ impl Link {
     /// # Errors
     /// As [`Self::run`].
     pub async fn ask(&self, command: &Cmd) -> Result<Value, Down> {
-        self.judge(async |wire| wire.req_packed_command(command).await)
-            .await
+        self.judge(async |wire| asked(wire, command).await).await
     }
 
     /// Asks on the open connection for as long as a command may take, and judges by what comes of it how the store is.
@@ -189,12 +188,14 @@ impl Link {
             if let Ok(Ok(wire)) = attempt {
                 self.failures.store(0, Ordering::Relaxed);
                 self.wire.store(Some(Arc::new(wire)));
-                tracing::info!(store = %self.address, "the store behind the replicas is there");
-                self.warn_of_a_store_that_forgets().await;
                 self.is_up.send_replace(true);
+                tracing::info!(store = %self.address, "the store behind the replicas is there");
                 self.metrics
                     .store_is(true, clock.now().saturating_duration_since(since));
+                self.warn_of_a_store_that_forgets().await;
                 self.watch().await;
+                self.wire.store(None);
+                self.is_up.send_replace(false);
                 since = clock.now();
                 self.metrics.store_is(false, Duration::ZERO);
             }
@@ -203,9 +204,12 @@ impl Link {
     }
 
     /// Waits until the store is down. It is looked at also while nobody asks it for anything.
+    ///
+    /// A command may fail on a connection before it is told of, so either sign ends the wait: told of as up and without a
+    /// connection nobody would ever connect again.
     async fn watch(&self) {
         let ping = redis::cmd("PING");
-        while self.is_up() {
+        while self.is_up() && self.wire.load().is_some() {
             tokio::select! {
                 () = self.broken.notified() => {}
                 () = tokio::time::sleep(LOOKING) => {
@@ -223,7 +227,7 @@ impl Link {
             return;
         };
         let mut wire = Wire::clone(&held);
-        let told = tokio::time::timeout(self.time, wire.req_packed_command(&info)).await;
+        let told = tokio::time::timeout(self.time, asked(&mut wire, &info)).await;
         // Who may not ask, or asks all nodes of a Cluster at once, is none the wiser.
         let Ok(Ok(told)) = told else { return };
         let Ok(told) = redis::from_redis_value::<String>(told) else {
@@ -240,12 +244,13 @@ impl Link {
         }
     }
 
-    /// A connection to a store that can be written to.
+    /// A connection to a store that can be written to, in the way in which everything here writes: a server may let a user's
+    /// command pass, and not its script.
     async fn connect(&self) -> Result<Wire, RedisError> {
         let mut wire = self.open().await?;
-        let mut write = redis::cmd("SET");
-        write.arg("belay:written").arg(1).arg("PX").arg(60_000);
-        wire.req_packed_command(&write).await?;
+        let write = Script::new("return redis.call('SET', KEYS[1], 1, 'PX', 60000)");
+        let written = write.key("belay:written");
+        written.invoke_async::<Value>(&mut wire).await?;
         Ok(wire)
     }
 
@@ -310,6 +315,11 @@ impl Link {
     }
 }
 
+/// What the store answers to one command; its own errors come as a value from the library.
+async fn asked(wire: &mut Wire, command: &Cmd) -> Result<Value, RedisError> {
+    wire.req_packed_command(command).await?.extract_error()
+}
+
 /// Whether an error says that the store, as it is, will not do: nobody needs to try it twice more.
 fn is_final(error: &RedisError) -> bool {
     error.is_io_error()
@@ -348,5 +358,44 @@ impl ConnectionLike for Wire {
             Self::One(one) => one.get_db(),
             Self::Cluster(cluster) => cluster.get_db(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Lifecycle;
+    use crate::shared::scripted::Server;
+
+    async fn until(link: &Link, is_up: bool) {
+        let mut changes = link.changes();
+        let told = changes.wait_for(|now| *now == is_up);
+        tokio::time::timeout(Duration::from_secs(10), told)
+            .await
+            .expect("it is told in time")
+            .expect("the link lives");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_fails_before_it_is_told_of_is_made_again() {
+        let (server, lifecycle) = (Server::start(), Lifecycle::default());
+        let link = server.link(&lifecycle).await;
+        // As a command leaves it that fails between the connection and the news of it.
+        link.wire.store(None);
+        link.is_up.send_replace(true);
+        link.broken.notify_one();
+        until(&link, false).await;
+        until(&link, true).await;
+        assert!(link.ask(&redis::cmd("PING")).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn an_error_that_the_store_answers_is_a_failure() {
+        let (server, lifecycle) = (Server::start(), Lifecycle::default());
+        let link = server.link(&lifecycle).await;
+        let mut nonsense = redis::cmd("SET");
+        nonsense.arg("only a name");
+        assert_eq!(link.ask(&nonsense).await, Err(Down));
+        assert!(link.ask(&redis::cmd("PING")).await.is_ok());
     }
 }

@@ -58,8 +58,8 @@ struct Load {
 const EACH: u64 = 5_000;
 /// How long the store is paused.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long any other fault is there after every replica knows of it.
-const WHILE: Duration = Duration::from_secs(1);
+/// How long any other fault is there after every replica knows of it: longer than a lease, so that each counts as lost.
+const WHILE: Duration = Duration::from_secs(6);
 /// What the way to the gateway and back may take on a busy machine.
 const WAY: Duration = Duration::from_millis(500);
 const LANES: usize = 6;
@@ -115,7 +115,8 @@ impl Store {
                 assert!(redis.restart().await, "the port is still ours");
             }
             (Self::Plain(redis), Fault::Full) => {
-                redis.ask(&["CONFIG", "SET", "maxmemory", "0"]).await;
+                // With no limit at all a server of release 7.0 goes on to refuse scripts.
+                redis.ask(&["CONFIG", "SET", "maxmemory", "1gb"]).await;
             }
             (Self::Plain(redis), _) => {
                 redis.ask(&["REPLICAOF", "NO", "ONE"]).await;
@@ -234,13 +235,11 @@ async fn endure(fault: Fault, on_outage: &str) {
     }
     settled(store.server()).await;
     let truth = upstream.count() as u64 * EACH;
-    let mut spent = 0;
-    until("all that was spent", async || {
-        spent = store.server().account(ACME).await["day_spent"];
-        spent >= truth
+    // What was set apart for a replica that was not heard of is charged until it is.
+    until("all that was spent, and nothing twice", async || {
+        store.server().account(ACME).await["day_spent"] == truth
     })
     .await;
-    assert_eq!(spent, truth, "nothing is charged twice");
 }
 
 /// A test a fault and mode.
