@@ -290,3 +290,30 @@ fn every_code_is_told_with_its_status_and_what_it_means() {
         );
     }
 }
+
+#[test]
+fn the_answers_of_the_document_are_what_its_schemas_say() {
+    let document = document();
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        let responses = item["post"]["responses"].as_object();
+        for (status, response) in responses.into_iter().flatten() {
+            let media = response["content"].as_object().into_iter().flatten();
+            for (_, content) in media.filter(|(_, content)| content.get("example").is_some()) {
+                let mut schema = content["schema"].clone();
+                schema["components"] = document["components"].clone();
+                let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+                let faults: Vec<_> = validator
+                    .iter_errors(&content["example"])
+                    .map(|fault| format!("{}: {fault}", fault.instance_path()))
+                    .collect();
+                assert!(faults.is_empty(), "{path} {status}: {faults:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(
+        seen, 24,
+        "an answer and a refusal a task, alone and in bulk"
+    );
+}

@@ -1,4 +1,4 @@
-//! Requests for the document, one a task and a way of asking. Everything in them is invented.
+//! Requests and answers for the document, one a task and a way of asking. Everything in them is invented.
 
 use serde_json::{Value, json};
 
@@ -36,6 +36,30 @@ pub fn of(task: TaskName) -> (Value, Value) {
         }
     }
     (record, facts)
+}
+
+/// What `task` answers to the first of them.
+///
+/// # Panics
+/// Never: the answers are written in the file beside this one.
+pub fn answer(task: &str) -> Value {
+    let all: Value = serde_json::from_str(include_str!("answers.json")).expect("JSON");
+    all[task].clone()
+}
+
+/// How a call is refused for now.
+pub fn refusal() -> Value {
+    json!({
+        "type": "/problems/rate-limited",
+        "title": "Rate limited",
+        "status": 429,
+        "detail": "requests_per_minute is used up",
+        "code": "rate-limited",
+        "retryable": true,
+        "retry_after_ms": 1_200,
+        "request_id": "01KBF6Q3N8T2V5W7X9Y1Z3A5C7",
+        "errors": []
+    })
 }
 
 /// An Account as Apex writes it, and as a Flow can say it.

@@ -252,6 +252,17 @@ fn add_examples(path: &str, operation: &mut Value) {
         }
     };
     body["examples"] = json!({"record": shown(record), "facts": shown(facts)});
+    let answered = &mut operation["responses"]["200"]["content"]["application/json"];
+    answered["example"] = if path.ends_with("/bulk") {
+        json!({"results": [
+            {"index": 0, "status": 200, "answer": examples::answer(task)},
+            {"index": 1, "status": 429, "error": examples::refusal()},
+        ]})
+    } else {
+        examples::answer(task)
+    };
+    operation["responses"]["429"]["content"]["application/problem+json"]["example"] =
+        examples::refusal();
 }
 
 /// What the schemas of `task` begin with: `CaseSummary`.
