@@ -22,6 +22,8 @@ const wanted = `${JSON.stringify(examples, null, 4)}\n`;
 if (process.argv[2] === '--write') {
     writeFileSync(resource, wanted);
 } else if (readFileSync(resource, 'utf8') !== wanted) {
-    console.error('BelayExamples.json is not what openapi.json shows. If the change is meant: node tests/apex/examples.mjs --write');
+    console.error(
+        'BelayExamples.json is not what openapi.json shows. If the change is meant: node tests/apex/examples.mjs --write'
+    );
     process.exit(1);
 }

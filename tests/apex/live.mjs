@@ -119,7 +119,12 @@ const address = await new Promise((resolve, reject) => {
     gateway.on('exit', (code) => reject(new Error(`the gateway ended with ${code}: ${seen}`)));
 });
 
-const records = { Account: [{ Name: 'Acme', Industry: 'Energy', _ref: 'a' }], Opportunity: [], Case: [], CaseComment: [] };
+const records = {
+    Account: [{ Name: 'Acme', Industry: 'Energy', _ref: 'a' }],
+    Opportunity: [],
+    Case: [],
+    CaseComment: []
+};
 for (let nth = 0; nth < 200; nth += 1) {
     records.Opportunity.push({
         Name: `Renewal ${nth}`,
@@ -228,7 +233,11 @@ try {
         System.debug('RESULT ' + JSON.serialize(cached));`);
     const cached = twice.printed ?? [];
     const all = (list, value) => list.length === 3 && list.every((each) => each === value);
-    check('a second equal call is answered from the cache', all(cached.slice(0, 3), false) && all(cached.slice(3, 6), true), twice);
+    check(
+        'a second equal call is answered from the cache',
+        all(cached.slice(0, 3), false) && all(cached.slice(3, 6), true),
+        twice
+    );
     check('a record is forgotten, and only that one', String(cached.slice(6)) === 'false,true,true', twice);
 
     const spent = await run(
@@ -249,14 +258,19 @@ try {
     );
     check(
         'a 429 of one item is its own',
-        String([...(spent.printed ?? [])].sort()) === '429 budget-spent,answered,answered' && spent.callouts.length === 1,
+        String([...(spent.printed ?? [])].sort()) === '429 budget-spent,answered,answered' &&
+            spent.callouts.length === 1,
         spent
     );
 
     for (const status of [200, 200, 429]) {
         const { outputs } = await act('BelayBriefingAction', [{ recordId: deals[0] }], keys.initech.key);
         const seen = outputs[0]?.isSuccess ? 200 : outputs[0]?.errorCode;
-        check(`a call of a small minute ends with ${status}`, seen === (status === 200 ? 200 : 'rate-limited'), outputs);
+        check(
+            `a call of a small minute ends with ${status}`,
+            seen === (status === 200 ? 200 : 'rate-limited'),
+            outputs
+        );
     }
 
     const late = await run(`

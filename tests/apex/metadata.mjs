@@ -29,7 +29,10 @@ const isList = (type) => checker.isArrayType(plain(type));
 function literal(value, type) {
     if (type && isList(type)) {
         const of = checker.getTypeArguments(plain(type))[0];
-        return `[${[value].flat().map((each) => literal(each, of)).join(', ')}]`;
+        return `[${[value]
+            .flat()
+            .map((each) => literal(each, of))
+            .join(', ')}]`;
     }
     if (Array.isArray(value)) {
         return `[${value.map((each) => literal(each)).join(', ')}]`;
@@ -75,7 +78,12 @@ function complete(value, type) {
     return value;
 }
 
-const parser = new XMLParser({ ignoreAttributes: false, parseTagValue: false, trimValues: true, attributeNamePrefix: '@' });
+const parser = new XMLParser({
+    ignoreAttributes: false,
+    parseTagValue: false,
+    trimValues: true,
+    attributeNamePrefix: '@'
+});
 const files = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('-meta.xml'))
     .map((entry) => join(entry.parentPath, entry.name))

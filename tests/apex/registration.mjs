@@ -14,7 +14,9 @@ const operations = Object.values(document.paths)
     .flatMap((item) => Object.values(item))
     .map((operation) => operation.operationId)
     .filter(Boolean)
-    .map((name) => `    <operations>\n        <active>true</active>\n        <name>${name}</name>\n    </operations>\n`);
+    .map(
+        (name) => `    <operations>\n        <active>true</active>\n        <name>${name}</name>\n    </operations>\n`
+    );
 const binding = {
     host: '',
     basePath: '/',

@@ -36,7 +36,12 @@ function classes(name) {
 function typed(schema) {
     if (schema.$ref) {
         const name = schema.$ref.split('/').pop();
-        const known = { FollowUpTask: 'Task', Fact: 'BelayFact', RelatedRecords: 'BelayRelated', ProblemError: 'Fault' };
+        const known = {
+            FollowUpTask: 'Task',
+            Fact: 'BelayFact',
+            RelatedRecords: 'BelayRelated',
+            ProblemError: 'Fault'
+        };
         return known[name] ?? (schemas[name].enum ? 'String' : name);
     }
     const alternatives = (schema.oneOf ?? schema.anyOf ?? []).filter((each) => each.type !== 'null');
@@ -75,7 +80,9 @@ function compare(place, members, properties, leftOut = []) {
     }
 }
 
-const properties = (name) => schemas[name].properties ?? Object.assign({}, ...schemas[name].allOf.map((part) => part.properties ?? properties(part.$ref.split('/').pop())));
+const properties = (name) =>
+    schemas[name].properties ??
+    Object.assign({}, ...schemas[name].allOf.map((part) => part.properties ?? properties(part.$ref.split('/').pop())));
 const tasks = ['Briefing', 'CaseSummary', 'EmailDraft', 'CallNotes', 'AccountResearch', 'DealHealth'];
 const common = { Request: classes('BelayTaskRequest'), Answer: classes('BelayTaskAnswer') };
 let compared = 0;
