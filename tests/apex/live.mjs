@@ -3,13 +3,13 @@
 //   BELAY=path APEXRUN=folder node live.mjs FOLDER
 //
 // The gateway asks its simulator, or, where a provider has to misbehave, a scripted Claude API in this process.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { newKey, org, serve } from './gateway.mjs';
 
 const folder = process.argv[2];
 const { BELAY, APEXRUN } = process.env;
@@ -59,31 +59,10 @@ const upstream = createServer((request, response) => {
 upstream.listen(0, '127.0.0.1');
 await once(upstream, 'listening');
 
-function newKey() {
-    const printed = spawnSync(BELAY, ['key', 'new'], { encoding: 'utf8' }).stdout;
-    return { key: printed.match(/^belay_\S+$/m)[0], hash: printed.match(/sha256 = "([0-9a-f]{64})"/)[1] };
-}
-
-const keys = { acme: newKey(), globex: newKey(), initech: newKey() };
-const org = (name, id, lines) => `
-[[orgs]]
-id = "${id}"
-name = "${name}"
-${lines[0] ?? ''}
-[[orgs.credentials]]
-id = "flow"
-kind = "api_key"
-sha256 = "${keys[name].hash}"
-scopes = ["tasks", "messages"]
-[orgs.limits]
-${lines[1] ?? ''}
-`;
-writeFileSync(
-    join(scratch, 'belay.toml'),
+const keys = { acme: newKey(BELAY), globex: newKey(BELAY), initech: newKey(BELAY) };
+const gateway = await serve(
+    BELAY,
     `
-[server]
-bind = "127.0.0.1:0"
-admin_bind = "127.0.0.1:0"
 [[providers]]
 name = "simulator"
 kind = "simulator"
@@ -96,28 +75,11 @@ base_url = "http://127.0.0.1:${upstream.address().port}"
 targets = [{ provider = "simulator", model = "claude-sonnet-5-5" }]
 [models.dear]
 targets = [{ provider = "scripted", model = "claude-sonnet-5-5" }]
-${org('acme', '00D5f000000XyZaEAK', [])}
-${org('globex', '00D5f000000XyZbEAK', ['', 'calls_in_flight = 1\nbudget_usd_per_day = 0.25'])}
-${org('initech', '00D5f000000XyZcEAK', ['', 'requests_per_minute = 2'])}
+${org('acme', '00D5f000000XyZaEAK', keys.acme.hash)}
+${org('globex', '00D5f000000XyZbEAK', keys.globex.hash, 'calls_in_flight = 1\nbudget_usd_per_day = 0.25')}
+${org('initech', '00D5f000000XyZcEAK', keys.initech.hash, 'requests_per_minute = 2')}
 `
 );
-
-const gateway = spawn(BELAY, ['serve', '--config', join(scratch, 'belay.toml')], {
-    env: { ...process.env, BELAY_LOG: 'info', UPSTREAM_KEY: 'sk-not-a-key' },
-    stdio: ['ignore', 'ignore', 'pipe']
-});
-const address = await new Promise((resolve, reject) => {
-    const lines = createInterface({ input: gateway.stderr });
-    let seen = '';
-    lines.on('line', (line) => {
-        seen += `${line}\n`;
-        const said = line.startsWith('{') ? JSON.parse(line) : {};
-        if (said.message === 'listening') {
-            resolve(said.addr);
-        }
-    });
-    gateway.on('exit', (code) => reject(new Error(`the gateway ended with ${code}: ${seen}`)));
-});
 
 const records = {
     Account: [{ Name: 'Acme', Industry: 'Energy', _ref: 'a' }],
@@ -153,7 +115,7 @@ async function apex(command, key, ...options) {
             '--cache',
             join(scratch, 'cache'),
             '--named-credential',
-            `Belay=http://${address}`,
+            `Belay=http://${gateway.address}`,
             '--header',
             `Belay: Authorization: Bearer ${key}`,
             ...options
@@ -295,8 +257,7 @@ try {
         System.debug('RESULT ' + JSON.serialize(new BelayClient().preview(BelayTask.BRIEFING, request)));`);
     check('a preview shows what would be sent', preview.printed?.fields_sent?.includes('Opportunity.Name'), preview);
 } finally {
-    gateway.removeAllListeners('exit');
-    gateway.kill();
+    gateway.end();
     upstream.close();
     upstream.closeAllConnections();
     rmSync(scratch, { recursive: true });

@@ -1,0 +1,119 @@
+import { createElement } from 'lwc';
+import Component from 'c/belayDealHealth';
+import ask from '@salesforce/apexContinuation/BelayDealHealthController.dealHealth';
+
+jest.mock('@salesforce/apexContinuation/BelayDealHealthController.dealHealth', () => ({ default: jest.fn() }), {
+    virtual: true
+});
+
+const ANSWER = {
+    score: 50,
+    band: 'at_risk',
+    drivers: [
+        { factor: 'amount went down', effect: 'strong_negative', evidence: '-11%' },
+        { factor: 'contact engaged', effect: 'positive', evidence: '2' }
+    ],
+    narrative: 'It may slip.',
+    text: 'It may slip.'
+};
+
+function deferred() {
+    let settle = {};
+    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+    return { promise, ...settle };
+}
+
+// A few turns: for the question, for its answer, and for what is drawn of it.
+const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
+
+async function shown(recordId = 'one') {
+    const element = createElement('c-component', { is: Component });
+    element.recordId = recordId;
+    document.body.appendChild(element);
+    await settled();
+    return element;
+}
+
+const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
+const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
+
+describe('belayDealHealth', () => {
+    afterEach(() => {
+        document.body.replaceChildren();
+        ask.mockReset();
+    });
+
+    it('asks about its record and shows the answer', async () => {
+        ask.mockResolvedValue(ANSWER);
+        const element = await shown();
+        click(element);
+        await settled();
+        expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
+        expect(element.shadowRoot.textContent).toContain('It may slip.');
+        expect(panel(element).isBusy).toBe(false);
+    });
+
+    it('asks anew when it is told to', async () => {
+        ask.mockResolvedValue(ANSWER);
+        const element = await shown();
+        click(element, true);
+        await settled();
+        expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: true });
+    });
+
+    it('asks once however often it is clicked', async () => {
+        const waiting = deferred();
+        ask.mockReturnValue(waiting.promise);
+        const element = await shown();
+        click(element);
+        click(element);
+        await settled();
+        expect(panel(element).isBusy).toBe(true);
+        expect(ask).toHaveBeenCalledTimes(1);
+        waiting.resolve(ANSWER);
+        await settled();
+        expect(panel(element).isBusy).toBe(false);
+    });
+
+    it('shows an error, and the answer of the next try', async () => {
+        ask.mockRejectedValueOnce({ body: { message: JSON.stringify({ message: 'spent', code: 'budget-spent' }) } });
+        const element = await shown();
+        click(element);
+        await settled();
+        expect(panel(element).error.message).toBe('spent');
+        ask.mockResolvedValue(ANSWER);
+        click(element);
+        await settled();
+        expect(panel(element).error).toBeUndefined();
+        expect(element.shadowRoot.textContent).toContain('It may slip.');
+    });
+
+    it('does not show an answer about a record that the page has left', async () => {
+        const late = deferred();
+        ask.mockReturnValueOnce(late.promise);
+        const element = await shown('one');
+        click(element);
+        await settled();
+        element.recordId = 'two';
+        await settled();
+        expect(panel(element).isBusy).toBe(false);
+        late.resolve(ANSWER);
+        await settled();
+        expect(element.shadowRoot.textContent).not.toContain('It may slip.');
+    });
+
+    it('draws as much of the gauge as the score says, and speaks it', async () => {
+        ask.mockResolvedValue(ANSWER);
+        const element = await shown();
+        click(element);
+        await settled();
+        const needle = element.shadowRoot.querySelector('[data-id="needle"]');
+        const [length, all] = needle.getAttribute('stroke-dasharray').split(' ').map(Number);
+        expect(length / all).toBeCloseTo(0.5);
+        const gauge = element.shadowRoot.querySelector('[data-id="gauge"]');
+        expect(gauge.getAttribute('role')).toBe('img');
+        expect(gauge.getAttribute('aria-label')).toBeTruthy();
+        const icons = [...element.shadowRoot.querySelectorAll('lightning-icon')].map((icon) => icon.iconName);
+        expect(icons).toEqual(['utility:arrowdown', 'utility:arrowup']);
+    });
+});

@@ -1,0 +1,267 @@
+// Drives the Lightning components in a real browser, with the unmodified Apex behind them and a running gateway behind that.
+//
+//   BELAY=path APEXRUN=folder [SCREENSHOTS=folder] node drive.mjs FOLDER
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import puppeteer from 'puppeteer-core';
+import { newKey, org, serve } from '../gateway.mjs';
+import { bundle } from './bundle.mjs';
+
+const folder = process.argv[2];
+const { APEXRUN, BELAY, CHROMIUM = '/usr/bin/chromium', SCREENSHOTS } = process.env;
+const scratch = mkdtempSync(join(tmpdir(), 'belay-drive-'));
+const slds = dirname(createRequire(import.meta.url).resolve('@salesforce-ux/design-system/package.json'));
+const PATIENCE_MS = 30_000;
+let failed = 0;
+
+function check(name, holds, seen = '') {
+    console.log(`${holds ? 'ok    ' : 'FAILED'} ${name}${holds ? '' : `: ${seen}`}`);
+    failed += holds ? 0 : 1;
+}
+
+const keys = { acme: newKey(BELAY), globex: newKey(BELAY) };
+const gateway = await serve(
+    BELAY,
+    `
+[[providers]]
+name = "simulator"
+kind = "simulator"
+latency_ms = 400
+[models.default]
+targets = [{ provider = "simulator", model = "claude-sonnet-5-5" }]
+${org('acme', '00D5f000000XyZaEAK', keys.acme.hash)}
+${org('globex', '00D5f000000XyZbEAK', keys.globex.hash, 'requests_per_minute = 1')}
+`
+);
+
+const data = join(scratch, 'data.json');
+writeFileSync(
+    data,
+    JSON.stringify({
+        Account: [{ Name: 'Acme Freight', Industry: 'Transportation', _ref: 'a' }],
+        Opportunity: [
+            {
+                Name: 'Größe ✓ renewal',
+                AccountId: '@a',
+                StageName: 'Prospecting',
+                CloseDate: '2030-12-18',
+                Amount: 120000,
+                _ref: 'o'
+            }
+        ],
+        Task: [{ Subject: 'Call: pricing', WhatId: '@o', ActivityDate: '2026-11-12', Status: 'Completed' }],
+        Case: [{ Subject: 'Invoice shows the wrong address', Status: 'New', Origin: 'Email', _ref: 'k' }],
+        CaseComment: [{ ParentId: '@k', CommentBody: 'Customer asks for a corrected invoice.' }]
+    })
+);
+
+/** Which key Apex sends; scenes change it. */
+let key = keys.acme.key;
+
+async function apex(...options) {
+    const child = spawn(
+        process.execPath,
+        [
+            join(APEXRUN, 'bin/apexrun.mjs'),
+            ...options.slice(0, 1),
+            join(folder, 'force-app'),
+            '--data',
+            data,
+            '--cache',
+            join(scratch, 'cache'),
+            '--named-credential',
+            `Belay=http://${gateway.address}`,
+            '--header',
+            `Belay: Authorization: Bearer ${key}`,
+            ...options.slice(1)
+        ],
+        { stdio: ['ignore', 'pipe', 'inherit'] }
+    );
+    let out = '';
+    child.stdout.on('data', (part) => (out += part));
+    await once(child, 'close');
+    return out;
+}
+
+const printed = await apex(
+    'exec',
+    '--debug',
+    '--code',
+    "System.debug('IDS ' + [SELECT Id FROM Opportunity].Id + ' ' + [SELECT Id FROM Case].Id);"
+);
+const [, deal, problem] = printed.match(/IDS (\w+) (\w+)/);
+
+const script = await bundle(folder);
+const pageOf = `<!doctype html><html lang="en"><head><meta charset="utf-8" /><title>Belay</title>
+<link rel="stylesheet" href="/slds.css" /></head>
+<body class="slds-scope" style="background: #f3f3f3; padding: 1rem; width: 30rem">
+<div id="place"></div><div id="toast" role="status"></div><script src="/bundle.js"></script></body></html>`;
+const server = createServer(async (request, response) => {
+    const url = new URL(request.url, 'http://localhost');
+    const send = (status, type, body) => {
+        response.writeHead(status, { 'content-type': type });
+        response.end(body);
+    };
+    if (url.pathname === '/') {
+        send(200, 'text/html', pageOf);
+    } else if (url.pathname === '/bundle.js') {
+        send(200, 'text/javascript; charset=utf-8', script);
+    } else if (url.pathname === '/slds.css') {
+        send(200, 'text/css', readFileSync(join(slds, 'assets/styles/salesforce-lightning-design-system.min.css')));
+    } else if (url.pathname.startsWith('/_slds/') || url.pathname.startsWith('/assets/')) {
+        const path = url.pathname.replace(/^\/(_slds|assets)\//, '');
+        try {
+            send(
+                200,
+                path.endsWith('.svg') ? 'image/svg+xml' : 'application/octet-stream',
+                readFileSync(join(slds, 'assets', path))
+            );
+        } catch {
+            send(404, 'text/plain', '');
+        }
+    } else if (url.pathname.startsWith('/apex/')) {
+        let body = '';
+        for await (const part of request) {
+            body += part;
+        }
+        const [name, method] = url.pathname.slice('/apex/'.length).split('.');
+        const out = await apex('invoke', '--class', name, '--method', method, '--args', body);
+        const told = JSON.parse(out.slice(out.indexOf('{')));
+        if (told.ok) {
+            send(200, 'application/json; charset=utf-8', JSON.stringify({ value: told.outputs }));
+        } else {
+            send(500, 'application/json; charset=utf-8', JSON.stringify({ message: told.error.message }));
+        }
+    } else {
+        send(404, 'text/plain', '');
+    }
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+
+const browser = await puppeteer.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
+    headless: true
+});
+const origin = `http://127.0.0.1:${server.address().port}`;
+await browser
+    .defaultBrowserContext()
+    .overridePermissions(origin, ['clipboard-read', 'clipboard-write', 'clipboard-sanitized-write']);
+
+/** Opens a page with one component and gives what a scene does with it. */
+async function open(component, recordId) {
+    const page = await browser.newPage();
+    await page.setViewport({ width: 560, height: 760 });
+    const errors = [];
+    page.on('pageerror', (error) => errors.push(error.message));
+    await page.goto(`${origin}/?component=${component}&recordId=${recordId ?? ''}`);
+    const handle = (text) =>
+        page.waitForSelector(`::-p-xpath(//button[normalize-space(.)="${text}"])`, { timeout: PATIENCE_MS });
+    return {
+        page,
+        errors,
+        text: () => page.evaluate(() => document.body.innerText),
+        click: async (text) => (await handle(text)).click(),
+        sees: (text) =>
+            page
+                .waitForFunction((wanted) => document.body.innerText.includes(wanted), { timeout: PATIENCE_MS }, text)
+                .then(
+                    () => true,
+                    () => false
+                ),
+        shot: async (name) => {
+            if (SCREENSHOTS) {
+                mkdirSync(SCREENSHOTS, { recursive: true });
+                await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+            }
+        }
+    };
+}
+
+try {
+    const briefing = await open('BelayOpportunityBriefing', deal);
+    await briefing.click('Ask');
+    check(
+        'a click shows that Claude reads',
+        await briefing.sees('Claude is reading the record'),
+        await briefing.text()
+    );
+    await briefing.shot('briefing-busy');
+    check(
+        'then the briefing, in letters of every script',
+        await briefing.sees('Größe ✓ renewal: Prospecting'),
+        await briefing.text()
+    );
+    check(
+        'with its risks and steps',
+        (await briefing.text()).includes('Confirm the close date'),
+        await briefing.text()
+    );
+    await briefing.shot('briefing');
+    await briefing.click('Copy');
+    check('its text is copied', await briefing.sees('Copied'), await briefing.text());
+    const copied = await briefing.page.evaluate(() => navigator.clipboard.readText());
+    check('all of it', copied.includes('Größe ✓ renewal') && copied.includes('Next steps'), copied);
+    check('and nothing went wrong on the page', briefing.errors.length === 0, briefing.errors.join());
+
+    const health = await open('BelayDealHealth', deal);
+    await health.click('Ask');
+    check(
+        'a score is drawn and can be spoken',
+        Boolean(await health.page.waitForSelector('>>> [aria-label^="Score "]', { timeout: PATIENCE_MS }))
+    );
+    await health.shot('health');
+
+    const summary = await open('BelayCaseSummary', problem);
+    await summary.click('Ask');
+    check('a case is summarized', await summary.sees('Invoice shows the wrong address'), await summary.text());
+    await summary.shot('case');
+
+    const notes = await open('BelayCallNotes', deal);
+    await notes.click('Read Notes');
+    check(
+        'notes are asked for where there are none',
+        await notes.sees('Paste the notes of the call first'),
+        await notes.text()
+    );
+    await (
+        await notes.page.waitForSelector('>>> textarea')
+    ).type('Budget is approved, board signs 15 Dec.\nMe: send the offer by 2026-12-01');
+    await notes.click('Read Notes');
+    check('notes become MEDDIC and a task', await notes.sees('Create Task'), await notes.text());
+    await notes.shot('notes');
+    await notes.click('Create Task');
+    check('which one click creates', await notes.sees('The task was created'), await notes.text());
+
+    key = 'belay_nobody';
+    const stranger = await open('BelayOpportunityBriefing', deal);
+    await stranger.click('Ask');
+    check('an unknown key is told with the id of the call', await stranger.sees('Request id: '), await stranger.text());
+    check('and its code', (await stranger.text()).includes('unauthenticated'), await stranger.text());
+    await stranger.shot('unauthenticated');
+
+    key = keys.globex.key;
+    await stranger.click('Try Again');
+    check(
+        'another try that works shows the answer',
+        await stranger.sees('Größe ✓ renewal: Prospecting'),
+        await stranger.text()
+    );
+    const limited = await open('BelayDealHealth', deal);
+    await limited.click('Ask');
+    check('a minute that is used up says when to come back', await limited.sees('Try again in '), await limited.text());
+    await limited.shot('limited');
+} finally {
+    await browser.close();
+    server.close();
+    server.closeAllConnections();
+    gateway.end();
+    rmSync(scratch, { recursive: true });
+}
+process.exit(failed === 0 ? 0 : 1);
