@@ -149,6 +149,20 @@ const MISTAKES = [
         'EmptyCatchBlock'
     ],
     [
+        'lightning',
+        'a component that sets a timer',
+        `${metadata}/lwc/belayPanel/belayPanel.js`,
+        replace('renderedCallback() {', 'renderedCallback() {\n        setTimeout(() => {}, 5);'),
+        '@lwc/lwc/no-async-operation'
+    ],
+    [
+        'lightning',
+        'an error without the id of its request',
+        `${metadata}/lwc/belayErrors/belayErrors.js`,
+        replace('known.requestId ?', 'known.requestID ?'),
+        'FAIL force-app/main/default/lwc/belayErrors'
+    ],
+    [
         'convert',
         'a class without its -meta.xml',
         `${classes}/core/BelayFields.cls-meta.xml`,
