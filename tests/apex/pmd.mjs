@@ -28,4 +28,5 @@ for (const violation of results.getViolations()) {
     found += 1;
 }
 console.log(`${rules.getCount()} rules, ${found} violations`);
-process.exit(found === 0 ? 0 : 1);
+// Where the engine does not start, there are no rules, and so no violations.
+process.exit(found === 0 && rules.getCount() > 50 ? 0 : 1);
