@@ -3,13 +3,13 @@
 //   BELAY=path APEXRUN=folder node live.mjs FOLDER
 //
 // The gateway asks its simulator, or, where a provider has to misbehave, a scripted Claude API in this process.
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newKey, org, serve } from './gateway.mjs';
+import { interpreter } from './interpreter.mjs';
 
 const folder = process.argv[2];
 const { BELAY, APEXRUN } = process.env;
@@ -101,30 +101,12 @@ records.CaseComment.push({ ParentId: '@k', CommentBody: 'Customer asks for a cor
 const data = join(scratch, 'data.json');
 writeFileSync(data, JSON.stringify(records));
 
-/** Runs the interpreter beside this process, so that the scripted API can answer meanwhile. */
+const folders = [join(folder, 'force-app'), join(folder, 'examples')];
+const interpret = interpreter(APEXRUN, folders, { data, scratch, address: gateway.address });
+
+/** What a command comes to, and what it printed as its result. */
 async function apex(command, key, ...options) {
-    const child = spawn(
-        process.execPath,
-        [
-            join(APEXRUN, 'bin/apexrun.mjs'),
-            command,
-            join(folder, 'force-app'),
-            join(folder, 'examples'),
-            '--data',
-            data,
-            '--cache',
-            join(scratch, 'cache'),
-            '--named-credential',
-            `Belay=http://${gateway.address}`,
-            '--header',
-            `Belay: Authorization: Bearer ${key}`,
-            ...options
-        ],
-        { stdio: ['ignore', 'pipe', 'inherit'] }
-    );
-    let out = '';
-    child.stdout.on('data', (part) => (out += part));
-    await once(child, 'close');
+    const out = await interpret(command, key, ...options);
     const at = out.search(/^[[{]/m);
     const printed = out.slice(0, at).match(/\|RESULT (.*)$/m);
     return { ...JSON.parse(out.slice(at)), printed: printed && JSON.parse(printed[1]) };

@@ -1,7 +1,6 @@
 // Drives the Lightning components in a real browser, with the unmodified Apex behind them and a running gateway behind that.
 //
 //   BELAY=path APEXRUN=folder [SCREENSHOTS=folder] node drive.mjs FOLDER
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -10,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import puppeteer from 'puppeteer-core';
 import { newKey, org, serve } from '../gateway.mjs';
+import { interpreter } from '../interpreter.mjs';
 import { bundle } from './bundle.mjs';
 
 const folder = process.argv[2];
@@ -63,33 +63,11 @@ writeFileSync(
 /** Which key Apex sends; scenes change it. */
 let key = keys.acme.key;
 
-async function apex(...options) {
-    const child = spawn(
-        process.execPath,
-        [
-            join(APEXRUN, 'bin/apexrun.mjs'),
-            ...options.slice(0, 1),
-            join(folder, 'force-app'),
-            '--data',
-            data,
-            '--cache',
-            join(scratch, 'cache'),
-            '--named-credential',
-            `Belay=http://${gateway.address}`,
-            '--header',
-            `Belay: Authorization: Bearer ${key}`,
-            ...options.slice(1)
-        ],
-        { stdio: ['ignore', 'pipe', 'inherit'] }
-    );
-    let out = '';
-    child.stdout.on('data', (part) => (out += part));
-    await once(child, 'close');
-    return out;
-}
+const interpret = interpreter(APEXRUN, [join(folder, 'force-app')], { data, scratch, address: gateway.address });
 
-const printed = await apex(
+const printed = await interpret(
     'exec',
+    key,
     '--debug',
     '--code',
     "System.debug('IDS ' + [SELECT Id FROM Opportunity].Id + ' ' + [SELECT Id FROM Case].Id);"
@@ -130,7 +108,7 @@ const server = createServer(async (request, response) => {
             body += part;
         }
         const [name, method] = url.pathname.slice('/apex/'.length).split('.');
-        const out = await apex('invoke', '--class', name, '--method', method, '--args', body);
+        const out = await interpret('invoke', key, '--class', name, '--method', method, '--args', body);
         const told = JSON.parse(out.slice(out.indexOf('{')));
         if (told.ok) {
             send(200, 'application/json; charset=utf-8', JSON.stringify({ value: told.outputs }));

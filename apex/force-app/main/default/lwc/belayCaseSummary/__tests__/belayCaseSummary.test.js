@@ -15,12 +15,6 @@ const ANSWER = {
     text: 'The invoice is wrong.'
 };
 
-function deferred() {
-    let settle = {};
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-    return { promise, ...settle };
-}
-
 // A few turns: for the question, for its answer, and for what is drawn of it.
 const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
 
@@ -49,54 +43,5 @@ describe('belayCaseSummary', () => {
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
         expect(element.shadowRoot.textContent).toContain('The invoice is wrong.');
         expect(panel(element).isBusy).toBe(false);
-    });
-
-    it('asks anew when it is told to', async () => {
-        ask.mockResolvedValue(ANSWER);
-        const element = await shown();
-        click(element, true);
-        await settled();
-        expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: true });
-    });
-
-    it('asks once however often it is clicked', async () => {
-        const waiting = deferred();
-        ask.mockReturnValue(waiting.promise);
-        const element = await shown();
-        click(element);
-        click(element);
-        await settled();
-        expect(panel(element).isBusy).toBe(true);
-        expect(ask).toHaveBeenCalledTimes(1);
-        waiting.resolve(ANSWER);
-        await settled();
-        expect(panel(element).isBusy).toBe(false);
-    });
-
-    it('shows an error, and the answer of the next try', async () => {
-        ask.mockRejectedValueOnce({ body: { message: JSON.stringify({ message: 'spent', code: 'budget-spent' }) } });
-        const element = await shown();
-        click(element);
-        await settled();
-        expect(panel(element).error.message).toBe('spent');
-        ask.mockResolvedValue(ANSWER);
-        click(element);
-        await settled();
-        expect(panel(element).error).toBeUndefined();
-        expect(element.shadowRoot.textContent).toContain('The invoice is wrong.');
-    });
-
-    it('does not show an answer about a record that the page has left', async () => {
-        const late = deferred();
-        ask.mockReturnValueOnce(late.promise);
-        const element = await shown('one');
-        click(element);
-        await settled();
-        element.recordId = 'two';
-        await settled();
-        expect(panel(element).isBusy).toBe(false);
-        late.resolve(ANSWER);
-        await settled();
-        expect(element.shadowRoot.textContent).not.toContain('The invoice is wrong.');
     });
 });
