@@ -100,4 +100,20 @@ describe('belayAsking', () => {
         await settled();
         expect(element.shadowRoot.textContent).not.toContain('The invoice is wrong.');
     });
+
+    it('takes an answer and an error away with their record', async () => {
+        ask.mockResolvedValueOnce(ANSWER).mockRejectedValueOnce(new Error('offline'));
+        const element = await shown('one');
+        click(element);
+        await settled();
+        element.recordId = 'two';
+        await settled();
+        expect(element.shadowRoot.textContent).not.toContain('The invoice is wrong.');
+        click(element);
+        await settled();
+        expect(panel(element).error.message).toBe('offline');
+        element.recordId = 'three';
+        await settled();
+        expect(panel(element).error).toBeUndefined();
+    });
 });
