@@ -8,6 +8,7 @@ import replace from '@rollup/plugin-replace';
 import { rollup } from 'rollup';
 
 const here = dirname(fileURLToPath(import.meta.url));
+const scoped = join(here, 'node_modules/lightning-base-components/scopedImports');
 
 /** Labels come from the package; a method of Apex is a request to the server beside the page. */
 function salesforce(apex) {
@@ -25,7 +26,13 @@ function salesforce(apex) {
     );
     return {
         name: 'salesforce',
-        resolveId: (id) => (/^@salesforce\/(apex|apexContinuation|label\/c)[./]/.test(id) ? `\0${id}` : null),
+        resolveId(id) {
+            if (/^@salesforce\/(apex|apexContinuation|label\/c)[./]/.test(id)) {
+                return `\0${id}`;
+            }
+            // The settings of a user, as the base components have them outside Salesforce.
+            return id.startsWith('@salesforce/i18n/') ? join(scoped, `${id.replaceAll('/', '-')}.js`) : null;
+        },
         load(id) {
             const label = id.match(/^\0@salesforce\/label\/c\.(\w+)$/);
             if (label) {
@@ -75,7 +82,11 @@ export async function bundle(apex) {
             lwc({ rootDir: copy, modules: [{ dir: '.' }, { npm: 'lightning-base-components' }] }),
             nodeResolve()
         ],
-        onwarn() {}
+        onwarn(warning) {
+            if (warning.code === 'UNRESOLVED_IMPORT') {
+                throw new Error(warning.message);
+            }
+        }
     });
     const { output } = await bundled.generate({ format: 'iife', inlineDynamicImports: true });
     return output[0].code;

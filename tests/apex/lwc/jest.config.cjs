@@ -7,6 +7,11 @@ const modules = join(__dirname, 'node_modules');
 module.exports = {
     ...jestConfig,
     rootDir: join(__dirname, '../../../apex'),
+    // What the gateway says of its answers, which labels and mocks are held against.
+    moduleNameMapper: {
+        ...jestConfig.moduleNameMapper,
+        '^openapi\\.json$': join(__dirname, '../../../openapi/openapi.json')
+    },
     modulePaths: [modules],
     modulePathIgnorePatterns: ['<rootDir>/.localdevserver']
 };

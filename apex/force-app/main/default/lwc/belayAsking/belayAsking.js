@@ -11,6 +11,8 @@ export default class BelayAsking extends LightningElement {
     isBusy = false;
 
     _recordId;
+    // Counts what makes an outcome outdated: a newer question, another record.
+    turn = 0;
 
     /** The record of the page. */
     @api
@@ -21,6 +23,7 @@ export default class BelayAsking extends LightningElement {
     set recordId(value) {
         if (value !== this._recordId) {
             this._recordId = value;
+            this.turn += 1;
             this.answer = undefined;
             this.error = undefined;
             this.isBusy = false;
@@ -35,23 +38,18 @@ export default class BelayAsking extends LightningElement {
         if (this.isBusy) {
             return;
         }
-        const recordId = this._recordId;
-        const isShown = () => recordId === this._recordId;
+        this.turn += 1;
+        const turn = this.turn;
         this.isBusy = true;
         this.error = undefined;
+        let outcome;
         try {
-            const answer = await question(recordId);
-            if (isShown()) {
-                this.answer = answer;
-            }
+            outcome = { answer: await question(this._recordId) };
         } catch (error) {
-            if (isShown()) {
-                this.error = told(error);
-            }
-        } finally {
-            if (isShown()) {
-                this.isBusy = false;
-            }
+            outcome = { answer: this.answer, error: told(error) };
+        }
+        if (turn === this.turn) {
+            Object.assign(this, outcome, { isBusy: false });
         }
     }
 }

@@ -1,6 +1,7 @@
 import BelayAsking from 'c/belayAsking';
+import { keyed, word } from 'c/belayWords';
 import ask from '@salesforce/apexContinuation/BelayCaseController.summary';
-import nextStep from '@salesforce/label/c.Belay_Next_Steps';
+import nextStep from '@salesforce/label/c.Belay_Next_Step';
 import openQuestions from '@salesforce/label/c.Belay_Open_Questions';
 import sentiment from '@salesforce/label/c.Belay_Sentiment';
 import title from '@salesforce/label/c.Belay_Title_Case';
@@ -9,8 +10,16 @@ import title from '@salesforce/label/c.Belay_Title_Case';
 export default class BelayCaseSummary extends BelayAsking {
     label = { nextStep, openQuestions, sentiment, title };
 
+    get sentiment() {
+        return word(this.answer?.sentiment);
+    }
+
+    get openQuestions() {
+        return keyed(this.answer?.open_questions);
+    }
+
     get hasOpenQuestions() {
-        return this.answer?.open_questions?.length > 0;
+        return this.openQuestions.length > 0;
     }
 
     ask(event) {

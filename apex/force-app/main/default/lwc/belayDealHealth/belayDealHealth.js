@@ -1,6 +1,7 @@
 import BelayAsking from 'c/belayAsking';
 import ask from '@salesforce/apexContinuation/BelayDealHealthController.dealHealth';
 import { filled } from 'c/belayErrors';
+import { word } from 'c/belayWords';
 import drivers from '@salesforce/label/c.Belay_Drivers';
 import score from '@salesforce/label/c.Belay_Score';
 import title from '@salesforce/label/c.Belay_Title_Health';
@@ -14,7 +15,7 @@ export default class BelayDealHealth extends BelayAsking {
     label = { drivers, title };
 
     get band() {
-        return (this.answer?.band ?? '').replaceAll('_', ' ');
+        return word(this.answer?.band);
     }
 
     get spoken() {
@@ -30,8 +31,8 @@ export default class BelayDealHealth extends BelayAsking {
         return (this.answer?.drivers ?? []).map((driver, key) => ({
             ...driver,
             key,
-            icon: driver.effect.endsWith('positive') ? 'utility:arrowup' : 'utility:arrowdown',
-            effect: driver.effect.replaceAll('_', ' ')
+            icon: driver.effect?.endsWith('positive') ? 'utility:arrowup' : 'utility:arrowdown',
+            effect: word(driver.effect)
         }));
     }
 

@@ -1,4 +1,5 @@
 import BelayAsking from 'c/belayAsking';
+import { keyed, word } from 'c/belayWords';
 import ask from '@salesforce/apexContinuation/BelayOpportunityController.briefing';
 import nextSteps from '@salesforce/label/c.Belay_Next_Steps';
 import riskFactors from '@salesforce/label/c.Belay_Risk_Factors';
@@ -14,6 +15,7 @@ export default class BelayOpportunityBriefing extends BelayAsking {
         return (this.answer?.risk_factors ?? []).map((risk, key) => ({
             ...risk,
             key,
+            severity: word(risk.severity),
             badge: badges[risk.severity] ?? ''
         }));
     }
@@ -22,12 +24,20 @@ export default class BelayOpportunityBriefing extends BelayAsking {
         return this.risks.length > 0;
     }
 
+    get talkingPoints() {
+        return keyed(this.answer?.talking_points);
+    }
+
     get hasTalkingPoints() {
-        return this.answer?.talking_points?.length > 0;
+        return this.talkingPoints.length > 0;
+    }
+
+    get nextSteps() {
+        return keyed(this.answer?.next_steps);
     }
 
     get hasNextSteps() {
-        return this.answer?.next_steps?.length > 0;
+        return this.nextSteps.length > 0;
     }
 
     ask(event) {

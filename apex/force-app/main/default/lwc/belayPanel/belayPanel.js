@@ -1,12 +1,17 @@
 import { LightningElement, api } from 'lwc';
 import { filled } from 'c/belayErrors';
+import { keyed } from 'c/belayWords';
+import answered from '@salesforce/label/c.Belay_Answered';
 import ask from '@salesforce/label/c.Belay_Ask';
 import askAnew from '@salesforce/label/c.Belay_Ask_Anew';
 import asking from '@salesforce/label/c.Belay_Asking';
 import cached from '@salesforce/label/c.Belay_Cached';
 import copied from '@salesforce/label/c.Belay_Copied';
 import copy from '@salesforce/label/c.Belay_Copy';
+import inputTruncated from '@salesforce/label/c.Belay_Input_Truncated';
+import notCopied from '@salesforce/label/c.Belay_Not_Copied';
 import retry from '@salesforce/label/c.Belay_Retry';
+import simulated from '@salesforce/label/c.Belay_Simulated';
 import truncated from '@salesforce/label/c.Belay_Truncated';
 import ungrounded from '@salesforce/label/c.Belay_Ungrounded';
 
@@ -15,7 +20,7 @@ import ungrounded from '@salesforce/label/c.Belay_Ungrounded';
  * What the answer looks like is in its slot. It fires `ask` with `detail.fresh`.
  */
 export default class BelayPanel extends LightningElement {
-    label = { askAnew, asking, retry };
+    label = { askAnew, asking, copy, retry };
 
     /** The title of the card. */
     @api title;
@@ -25,8 +30,6 @@ export default class BelayPanel extends LightningElement {
     @api isBusy = false;
     /** What went wrong, as `told` of belayErrors says it. */
     @api error;
-    /** The answer, with the members that every task has. */
-    @api answer;
     /** What the button says. */
     @api askLabel = ask;
     /** Whether an answer can be asked for although one is cached. */
@@ -34,9 +37,22 @@ export default class BelayPanel extends LightningElement {
     /** Whether the button stays when there is an answer. */
     @api keepsAsk = false;
 
-    wasCopied = false;
+    _answer;
+    copying = '';
     wasFresh = false;
-    shown;
+    // Where the focus goes next: to the waiting after a click, from there to what comes of it.
+    focusOn;
+
+    /** The answer, with the members that every task has. */
+    @api
+    get answer() {
+        return this._answer;
+    }
+
+    set answer(value) {
+        this._answer = value;
+        this.copying = '';
+    }
 
     get showsAsk() {
         return this.keepsAsk || (!this.showsAnswer && !this.error);
@@ -46,31 +62,44 @@ export default class BelayPanel extends LightningElement {
         return Boolean(this.answer) && !this.isBusy && !this.error;
     }
 
-    get copyLabel() {
-        return this.wasCopied ? copied : copy;
+    get announced() {
+        return this.copying || (this.showsAnswer ? answered : '');
     }
 
     get hints() {
-        const hints = [];
-        if (this.answer?.ungrounded?.length > 0) {
-            hints.push(filled(ungrounded, this.answer.ungrounded.join(', ')));
-        }
-        if (this.answer?.input_truncated || this.answer?.truncated) {
-            hints.push(truncated);
-        }
-        if (this.answer?.cached) {
-            hints.push(cached);
-        }
-        return hints;
+        const { ungrounded: doubtful, ...said } = this.answer ?? {};
+        return keyed(
+            [
+                doubtful?.length > 0 && filled(ungrounded, doubtful.join(', ')),
+                said.input_truncated && inputTruncated,
+                said.truncated && truncated,
+                said.cached && cached,
+                said.simulated && simulated
+            ].filter(Boolean)
+        );
     }
 
+    get hasHints() {
+        return this.hints.length > 0;
+    }
+
+    // The button that was clicked goes away or can no longer be used, so the focus follows what it began. Whoever has gone
+    // on to something else meanwhile is left there.
     renderedCallback() {
-        // A new answer takes the focus, so that a keyboard goes on where the answer begins.
-        if (this.showsAnswer && this.shown !== this.answer) {
-            this.shown = this.answer;
-            this.wasCopied = false;
-            this.template.querySelector('[data-id="answer"]').focus();
+        const status = this.part('status');
+        if (this.focusOn === 'status' && this.isBusy) {
+            this.focusOn = 'outcome';
+            status.focus();
+        } else if (this.focusOn === 'outcome' && !this.isBusy) {
+            this.focusOn = undefined;
+            if (this.template.activeElement === status) {
+                (this.part('answer') ?? this.part('error'))?.focus();
+            }
         }
+    }
+
+    part(id) {
+        return this.template.querySelector(`[data-id="${id}"]`);
     }
 
     ask() {
@@ -87,11 +116,21 @@ export default class BelayPanel extends LightningElement {
 
     fire(fresh) {
         this.wasFresh = fresh;
+        this.focusOn = 'status';
         this.dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
     }
 
     async copy() {
-        await navigator.clipboard.writeText(this.answer.text ?? '');
-        this.wasCopied = true;
+        const copiedOf = this.answer;
+        let outcome = copied;
+        try {
+            await navigator.clipboard.writeText(copiedOf.text ?? '');
+        } catch {
+            // No clipboard, or none for this page.
+            outcome = notCopied;
+        }
+        if (copiedOf === this.answer) {
+            this.copying = outcome;
+        }
     }
 }

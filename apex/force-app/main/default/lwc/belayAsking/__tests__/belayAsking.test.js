@@ -101,6 +101,26 @@ describe('belayAsking', () => {
         expect(element.shadowRoot.textContent).not.toContain('The invoice is wrong.');
     });
 
+    it('does not show an error about a record that the page has left and come back to', async () => {
+        const late = deferred();
+        const second = deferred();
+        ask.mockReturnValueOnce(late.promise).mockReturnValueOnce(second.promise);
+        const element = await shown('one');
+        click(element);
+        element.recordId = 'two';
+        element.recordId = 'one';
+        await settled();
+        click(element);
+        await settled();
+        late.reject({ body: { message: 'too late' } });
+        await settled();
+        expect(panel(element).error).toBeUndefined();
+        expect(panel(element).isBusy).toBe(true);
+        second.resolve(ANSWER);
+        await settled();
+        expect(element.shadowRoot.textContent).toContain('The invoice is wrong.');
+    });
+
     it('takes an answer and an error away with their record', async () => {
         ask.mockResolvedValueOnce(ANSWER).mockRejectedValueOnce(new Error('offline'));
         const element = await shown('one');

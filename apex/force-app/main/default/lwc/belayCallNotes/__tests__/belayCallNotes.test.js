@@ -1,4 +1,6 @@
 import { createElement } from 'lwc';
+import { setup } from '@sa11y/jest';
+import { RefreshEvent } from 'lightning/refresh';
 import BelayCallNotes from 'c/belayCallNotes';
 import read from '@salesforce/apexContinuation/BelayCallNotesController.read';
 import createTask from '@salesforce/apex/BelayCallNotesController.createTask';
@@ -13,7 +15,13 @@ jest.mock('@salesforce/apex/BelayCallNotesController.createTask', () => ({ defau
 const ANSWER = {
     meddic: { metrics: null, champion: { summary: 'Ada pushes it.', evidence: 'Ada', confidence: 'high' } },
     next_steps: [{ what: 'send the offer', owner: 'me', due_date: '2026-11-17' }],
-    follow_up_task: { Subject: 'send the offer', ActivityDate: '2026-11-17', Description: 'by Tuesday' },
+    follow_up_task: {
+        Subject: 'send the offer',
+        ActivityDate: '2026-11-17',
+        Description: 'by Tuesday',
+        Priority: 'High',
+        WhoId: 'ada'
+    },
     text: 'Ada pushes it.'
 };
 
@@ -35,15 +43,17 @@ async function shown() {
 
 const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
 
-async function readNotes(element, notes = 'Ada pushes it.') {
+async function readNotes(element, notes = 'Ada pushes it.', fresh = false) {
     const field = part(element, 'notes');
     field.value = notes;
     field.dispatchEvent(new CustomEvent('change'));
-    panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh: false } }));
+    panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
     await settled();
 }
 
 describe('c-belay-call-notes', () => {
+    beforeAll(setup);
+
     afterEach(() => {
         document.body.replaceChildren();
         read.mockReset();
@@ -61,9 +71,29 @@ describe('c-belay-call-notes', () => {
         read.mockResolvedValue(ANSWER);
         const element = await shown();
         await readNotes(element);
-        expect(read).toHaveBeenCalledWith({ notes: 'Ada pushes it.', recordId: 'one' });
-        expect(part(element, 'meddic').textContent).toBe('ChampionAda pushes it.');
-        expect(element.shadowRoot.textContent).toContain('me: send the offer (2026-11-17)');
+        expect(read).toHaveBeenCalledWith({ notes: 'Ada pushes it.', recordId: 'one', fresh: false });
+        expect(part(element, 'steps').textContent).toContain('me: send the offer');
+        expect(part(element, 'due').value).toBe('2026-11-17');
+        // A day is the same day wherever the user is.
+        expect(part(element, 'due').timeZone).toBe('UTC');
+    });
+
+    it('shows the words that stand behind each part of MEDDIC, and which parts are open', async () => {
+        read.mockResolvedValue(ANSWER);
+        const element = await shown();
+        await readNotes(element);
+        const parts = [...part(element, 'meddic').children].map((each) => each.textContent);
+        expect(parts).toHaveLength(6);
+        expect(parts[0]).toMatch(/c\.Belay_Meddic_Metrics.*c\.Belay_Not_Mentioned/);
+        expect(parts[5]).toMatch(/c\.Belay_Meddic_Champion.*Ada pushes it\.Ada$/);
+    });
+
+    it('reads the same notes anew when it is told to', async () => {
+        read.mockResolvedValue(ANSWER);
+        const element = await shown();
+        await readNotes(element, 'Ada pushes it.', true);
+        expect(read).toHaveBeenCalledWith({ notes: 'Ada pushes it.', recordId: 'one', fresh: true });
+        expect(panel(element).canAskAnew).toBe(true);
     });
 
     it('creates the task once and says so', async () => {
@@ -79,10 +109,73 @@ describe('c-belay-call-notes', () => {
             subject: 'send the offer',
             dueDate: '2026-11-17',
             description: 'by Tuesday',
+            priority: 'High',
+            personId: 'ada',
             recordId: 'one'
         });
-        expect(part(element, 'create').disabled).toBe(true);
+        expect(part(element, 'create')).toBeNull();
+        expect(part(element, 'created')).not.toBeNull();
         expect(toasts).toEqual(['success']);
+    });
+
+    it('creates one task however often it is clicked', async () => {
+        read.mockResolvedValue(ANSWER);
+        createTask.mockReturnValue(new Promise(() => {}));
+        const element = await shown();
+        await readNotes(element);
+        part(element, 'create').click();
+        part(element, 'create').click();
+        await settled();
+        expect(createTask).toHaveBeenCalledTimes(1);
+        expect(part(element, 'create').disabled).toBe(true);
+    });
+
+    it('tells the page, so that its activities show the task', async () => {
+        read.mockResolvedValue(ANSWER);
+        createTask.mockResolvedValue('00T000000000001');
+        const element = await shown();
+        const refreshed = jest.fn();
+        element.addEventListener(new RefreshEvent().type, refreshed);
+        await readNotes(element);
+        part(element, 'create').click();
+        await settled();
+        expect(refreshed).toHaveBeenCalledTimes(1);
+    });
+
+    it('offers a task again for the next notes, and for another record', async () => {
+        read.mockImplementation(() => Promise.resolve({ ...ANSWER }));
+        createTask.mockResolvedValue('00T000000000001');
+        const element = await shown();
+        await readNotes(element);
+        part(element, 'create').click();
+        await settled();
+        await readNotes(element, 'Other notes.');
+        expect(part(element, 'create')).not.toBeNull();
+        part(element, 'create').click();
+        element.recordId = 'two';
+        await settled();
+        await readNotes(element);
+        expect(part(element, 'create')).not.toBeNull();
+    });
+
+    it('does not show what was read for a record that the page has left', async () => {
+        let resolve;
+        read.mockReturnValueOnce(new Promise((settle) => (resolve = settle)));
+        const element = await shown();
+        await readNotes(element);
+        element.recordId = 'two';
+        resolve(ANSWER);
+        await settled();
+        expect(part(element, 'task')).toBeNull();
+        expect(panel(element).isBusy).toBe(false);
+    });
+
+    it('is accessible with and without an answer', async () => {
+        read.mockResolvedValue(ANSWER);
+        const element = await shown();
+        await expect(element).toBeAccessible();
+        await readNotes(element);
+        await expect(element).toBeAccessible();
     });
 
     it('says why a task was not created, and lets it be tried again', async () => {

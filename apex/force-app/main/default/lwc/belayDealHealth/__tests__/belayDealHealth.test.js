@@ -1,4 +1,5 @@
 import { createElement } from 'lwc';
+import { setup } from '@sa11y/jest';
 import Component from 'c/belayDealHealth';
 import ask from '@salesforce/apexContinuation/BelayDealHealthController.dealHealth';
 
@@ -17,6 +18,12 @@ const ANSWER = {
     text: 'It may slip.'
 };
 
+function deferred() {
+    let settle = {};
+    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+    return { promise, ...settle };
+}
+
 // A few turns: for the question, for its answer, and for what is drawn of it.
 const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
 
@@ -32,6 +39,8 @@ const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
 const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
 
 describe('belayDealHealth', () => {
+    beforeAll(setup);
+
     afterEach(() => {
         document.body.replaceChildren();
         ask.mockReset();
@@ -45,6 +54,19 @@ describe('belayDealHealth', () => {
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
         expect(element.shadowRoot.textContent).toContain('It may slip.');
         expect(panel(element).isBusy).toBe(false);
+    });
+
+    it('is accessible before, during and after a question', async () => {
+        const waiting = deferred();
+        ask.mockReturnValue(waiting.promise);
+        const element = await shown();
+        await expect(element).toBeAccessible();
+        click(element);
+        await settled();
+        await expect(element).toBeAccessible();
+        waiting.resolve(ANSWER);
+        await settled();
+        await expect(element).toBeAccessible();
     });
 
     it('draws as much of the gauge as the score says, and speaks it', async () => {

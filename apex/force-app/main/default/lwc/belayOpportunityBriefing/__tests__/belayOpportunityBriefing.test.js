@@ -1,4 +1,5 @@
 import { createElement } from 'lwc';
+import { setup } from '@sa11y/jest';
 import Component from 'c/belayOpportunityBriefing';
 import ask from '@salesforce/apexContinuation/BelayOpportunityController.briefing';
 
@@ -15,6 +16,12 @@ const ANSWER = {
     text: 'It stands.'
 };
 
+function deferred() {
+    let settle = {};
+    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+    return { promise, ...settle };
+}
+
 // A few turns: for the question, for its answer, and for what is drawn of it.
 const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
 
@@ -30,6 +37,8 @@ const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
 const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
 
 describe('belayOpportunityBriefing', () => {
+    beforeAll(setup);
+
     afterEach(() => {
         document.body.replaceChildren();
         ask.mockReset();
@@ -45,6 +54,19 @@ describe('belayOpportunityBriefing', () => {
         expect(panel(element).isBusy).toBe(false);
     });
 
+    it('is accessible before, during and after a question', async () => {
+        const waiting = deferred();
+        ask.mockReturnValue(waiting.promise);
+        const element = await shown();
+        await expect(element).toBeAccessible();
+        click(element);
+        await settled();
+        await expect(element).toBeAccessible();
+        waiting.resolve(ANSWER);
+        await settled();
+        await expect(element).toBeAccessible();
+    });
+
     it('shows model text as text', async () => {
         ask.mockResolvedValue({ ...ANSWER, headline: '<img src=x onerror=alert(1)>' });
         const element = await shown();
@@ -52,5 +74,19 @@ describe('belayOpportunityBriefing', () => {
         await settled();
         expect(element.shadowRoot.querySelector('img')).toBeNull();
         expect(element.shadowRoot.querySelector('[data-id="headline"]').textContent).toContain('<img');
+    });
+
+    it('shows two points that say the same, and grades that it does not know', async () => {
+        ask.mockResolvedValue({
+            ...ANSWER,
+            talking_points: ['price', 'price'],
+            risk_factors: [{ risk: 'no contact', severity: 'very_high', evidence: 'none' }]
+        });
+        const element = await shown();
+        click(element);
+        await settled();
+        const lists = [...element.shadowRoot.querySelectorAll('ul')].map((list) => list.children.length);
+        expect(lists).toEqual([1, 2, 1]);
+        expect(element.shadowRoot.querySelector('lightning-badge').label).toBe('very high');
     });
 });
