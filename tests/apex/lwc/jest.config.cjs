@@ -7,10 +7,11 @@ const modules = join(__dirname, 'node_modules');
 module.exports = {
     ...jestConfig,
     rootDir: join(__dirname, '../../../apex'),
-    // What the gateway says of its answers, which labels and mocks are held against.
+    // What the gateway says of its answers, which labels and mocks are held against; and what tests have in common.
     moduleNameMapper: {
         ...jestConfig.moduleNameMapper,
-        '^openapi\\.json$': join(__dirname, '../../../openapi/openapi.json')
+        '^openapi\\.json$': join(__dirname, '../../../openapi/openapi.json'),
+        '^scenes$': join(__dirname, 'scenes.js')
     },
     modulePaths: [modules],
     modulePathIgnorePatterns: ['<rootDir>/.localdevserver']

@@ -1,4 +1,4 @@
-import { createElement } from 'lwc';
+import { click, deferred, panel, settled, shown } from 'scenes';
 import Component from 'c/belayCaseSummary';
 import ask from '@salesforce/apexContinuation/BelayCaseController.summary';
 
@@ -15,26 +15,6 @@ const ANSWER = {
     text: 'The invoice is wrong.'
 };
 
-function deferred() {
-    let settle = {};
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-    return { promise, ...settle };
-}
-
-// A few turns: for the question, for its answer, and for what is drawn of it.
-const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
-
-async function shown(recordId = 'one') {
-    const element = createElement('c-component', { is: Component });
-    element.recordId = recordId;
-    document.body.appendChild(element);
-    await settled();
-    return element;
-}
-
-const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
-const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
-
 // Through one of the components that ask in this way.
 describe('belayAsking', () => {
     afterEach(() => {
@@ -44,7 +24,7 @@ describe('belayAsking', () => {
 
     it('asks about its record and shows the answer', async () => {
         ask.mockResolvedValue(ANSWER);
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
@@ -54,7 +34,7 @@ describe('belayAsking', () => {
 
     it('asks anew when it is told to', async () => {
         ask.mockResolvedValue(ANSWER);
-        const element = await shown();
+        const element = await shown(Component);
         click(element, true);
         await settled();
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: true });
@@ -63,7 +43,7 @@ describe('belayAsking', () => {
     it('asks once however often it is clicked', async () => {
         const waiting = deferred();
         ask.mockReturnValue(waiting.promise);
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         click(element);
         await settled();
@@ -76,7 +56,7 @@ describe('belayAsking', () => {
 
     it('shows an error, and the answer of the next try', async () => {
         ask.mockRejectedValueOnce({ body: { message: JSON.stringify({ message: 'spent', code: 'budget-spent' }) } });
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         expect(panel(element).error.message).toBe('spent');
@@ -90,7 +70,7 @@ describe('belayAsking', () => {
     it('does not show an answer about a record that the page has left', async () => {
         const late = deferred();
         ask.mockReturnValueOnce(late.promise);
-        const element = await shown('one');
+        const element = await shown(Component, 'one');
         click(element);
         await settled();
         element.recordId = 'two';
@@ -105,7 +85,7 @@ describe('belayAsking', () => {
         const late = deferred();
         const second = deferred();
         ask.mockReturnValueOnce(late.promise).mockReturnValueOnce(second.promise);
-        const element = await shown('one');
+        const element = await shown(Component, 'one');
         click(element);
         element.recordId = 'two';
         element.recordId = 'one';
@@ -123,7 +103,7 @@ describe('belayAsking', () => {
 
     it('takes an answer and an error away with their record', async () => {
         ask.mockResolvedValueOnce(ANSWER).mockRejectedValueOnce(new Error('offline'));
-        const element = await shown('one');
+        const element = await shown(Component, 'one');
         click(element);
         await settled();
         element.recordId = 'two';

@@ -1,4 +1,4 @@
-import { createElement } from 'lwc';
+import { click, deferred, panel, settled, shown } from 'scenes';
 import { setup } from '@sa11y/jest';
 import Component from 'c/belayCaseSummary';
 import ask from '@salesforce/apexContinuation/BelayCaseController.summary';
@@ -16,26 +16,6 @@ const ANSWER = {
     text: 'The invoice is wrong.'
 };
 
-function deferred() {
-    let settle = {};
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-    return { promise, ...settle };
-}
-
-// A few turns: for the question, for its answer, and for what is drawn of it.
-const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
-
-async function shown(recordId = 'one') {
-    const element = createElement('c-component', { is: Component });
-    element.recordId = recordId;
-    document.body.appendChild(element);
-    await settled();
-    return element;
-}
-
-const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
-const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
-
 describe('belayCaseSummary', () => {
     beforeAll(setup);
 
@@ -46,7 +26,7 @@ describe('belayCaseSummary', () => {
 
     it('asks about its record and shows the answer', async () => {
         ask.mockResolvedValue(ANSWER);
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
@@ -57,7 +37,7 @@ describe('belayCaseSummary', () => {
     it('is accessible before, during and after a question', async () => {
         const waiting = deferred();
         ask.mockReturnValue(waiting.promise);
-        const element = await shown();
+        const element = await shown(Component);
         await expect(element).toBeAccessible();
         click(element);
         await settled();

@@ -1,4 +1,4 @@
-import { createElement } from 'lwc';
+import { click, deferred, panel, settled, shown } from 'scenes';
 import { setup } from '@sa11y/jest';
 import Component from 'c/belayOpportunityBriefing';
 import ask from '@salesforce/apexContinuation/BelayOpportunityController.briefing';
@@ -16,26 +16,6 @@ const ANSWER = {
     text: 'It stands.'
 };
 
-function deferred() {
-    let settle = {};
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-    return { promise, ...settle };
-}
-
-// A few turns: for the question, for its answer, and for what is drawn of it.
-const settled = () => [1, 2, 3, 4, 5].reduce((turn) => turn.then(() => {}), Promise.resolve());
-
-async function shown(recordId = 'one') {
-    const element = createElement('c-component', { is: Component });
-    element.recordId = recordId;
-    document.body.appendChild(element);
-    await settled();
-    return element;
-}
-
-const panel = (element) => element.shadowRoot.querySelector('c-belay-panel');
-const click = (element, fresh = false) => panel(element).dispatchEvent(new CustomEvent('ask', { detail: { fresh } }));
-
 describe('belayOpportunityBriefing', () => {
     beforeAll(setup);
 
@@ -46,7 +26,7 @@ describe('belayOpportunityBriefing', () => {
 
     it('asks about its record and shows the answer', async () => {
         ask.mockResolvedValue(ANSWER);
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         expect(ask).toHaveBeenCalledWith({ recordId: 'one', fresh: false });
@@ -57,7 +37,7 @@ describe('belayOpportunityBriefing', () => {
     it('is accessible before, during and after a question', async () => {
         const waiting = deferred();
         ask.mockReturnValue(waiting.promise);
-        const element = await shown();
+        const element = await shown(Component);
         await expect(element).toBeAccessible();
         click(element);
         await settled();
@@ -69,7 +49,7 @@ describe('belayOpportunityBriefing', () => {
 
     it('shows model text as text', async () => {
         ask.mockResolvedValue({ ...ANSWER, headline: '<img src=x onerror=alert(1)>' });
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         expect(element.shadowRoot.querySelector('img')).toBeNull();
@@ -82,7 +62,7 @@ describe('belayOpportunityBriefing', () => {
             talking_points: ['price', 'price'],
             risk_factors: [{ risk: 'no contact', severity: 'very_high', evidence: 'none' }]
         });
-        const element = await shown();
+        const element = await shown(Component);
         click(element);
         await settled();
         const lists = [...element.shadowRoot.querySelectorAll('ul')].map((list) => list.children.length);
