@@ -1,11 +1,12 @@
 //! The failover matrix: what each fault of one, two or three targets comes to, in attempts and in money.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::helpers::app::spawn;
 use crate::helpers::events::saying;
@@ -37,6 +38,22 @@ struct Row {
     next: bool,
     /// Whether each attempt is charged in full, since nobody knows what it used.
     in_full: bool,
+}
+
+/// What has to live for a target to be where it is.
+enum Kept {
+    Upstream(Upstream),
+    Port(#[expect(dead_code, reason = "it is bound until it is dropped")] TcpSocket),
+    Nothing,
+}
+
+impl Kept {
+    fn upstream(&self) -> Option<&Upstream> {
+        match self {
+            Self::Upstream(upstream) => Some(upstream),
+            Self::Port(_) | Self::Nothing => None,
+        }
+    }
 }
 
 const SAID: &str = r#"{"type":"error","error":{"type":"invalid_request_error","message":"no"}}"#;
@@ -114,12 +131,12 @@ fn bound(stream: bool) -> f64 {
     ((f64::from(bytes) + 2_000.0) * 4.0 + 64.0 * 10.0) / 1e6
 }
 
-/// Where a target listens that does it; the upstream has to live as long.
-async fn listening(does: &Does) -> (String, Option<Upstream>) {
+/// Where a target is that does it, and what keeps it there for as long as that lives.
+async fn listening(does: &Does) -> (String, Kept) {
     match does {
         Does::Plays(play) => {
             let upstream = Upstream::doing(play.clone()).await;
-            (upstream.address(), Some(upstream))
+            (upstream.address(), Kept::Upstream(upstream))
         }
         Does::NoTls => {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -129,24 +146,21 @@ async fn listening(does: &Does) -> (String, Option<Upstream>) {
                     let _ = stream.write_all(b"HTTP/1.1 400 Plain\r\n\r\n").await;
                 }
             });
-            (format!("https://{address}"), None)
+            (format!("https://{address}"), Kept::Nothing)
         }
         Does::Refuses => {
-            let upstream = Upstream::good().await;
-            let address = upstream.address();
-            drop(upstream);
-            let socket = address.trim_start_matches("http://").to_owned();
-            until("the port is closed", async || {
-                TcpStream::connect(&socket).await.is_err()
-            })
-            .await;
-            (address, None)
+            // Bound and not listening: whoever connects is refused, and no other test is given the port.
+            let socket = TcpSocket::new_v4().expect("a socket");
+            let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+            socket.bind(any).expect("a free port");
+            let address = socket.local_addr().expect("it is bound");
+            (format!("http://{address}"), Kept::Port(socket))
         }
     }
 }
 
 /// The app before targets that do these, in their order.
-async fn app_before(targets: &[Does]) -> (TestApp, Vec<Option<Upstream>>) {
+async fn app_before(targets: &[Does]) -> (TestApp, Vec<Kept>) {
     let mut upstreams = Vec::new();
     let mut config: Option<Config> = None;
     for (does, name) in targets.iter().zip(["claude", "second", "third"]) {
@@ -166,6 +180,12 @@ async fn app_before(targets: &[Does]) -> (TestApp, Vec<Option<Upstream>>) {
     }
     let world = TestClock::running_from("2026-03-10T12:00:00Z").world();
     (TestApp::in_world(settings, world).await, upstreams)
+}
+
+/// Requests that these targets saw, all together.
+fn count_at(targets: &[Kept]) -> usize {
+    let seen = targets.iter().filter_map(Kept::upstream);
+    seen.map(Upstream::count).sum()
 }
 
 /// Attempts that reached for any provider.
@@ -228,7 +248,7 @@ async fn where_the_last_target_is_well_it_answers_what_the_others_could_not() {
             let (app, upstreams) = app_before(&targets).await;
             let answer = app.relay(&question(row.stream)).send().await;
             assert_eq!(answer.status, 200, "{place}: {}", answer.text());
-            let last = upstreams.last().and_then(Option::as_ref).expect("it lives");
+            let last = upstreams.last().and_then(Kept::upstream).expect("it lives");
             assert_eq!(last.count(), 1, "{place}");
             let failed = f64::from(row.attempts) * f64::from(u32::try_from(count - 1).expect("2"));
             let due = COST
@@ -263,7 +283,7 @@ async fn an_outage_of_every_target_is_no_storm() {
     let down = Does::Plays(Play::Status(529, &[], SAID));
     let (app, upstreams) = app_before(&[down.clone(), down]).await;
     assert_eq!(a_thousand_calls(&app).await, 0);
-    let seen: usize = upstreams.iter().flatten().map(Upstream::count).sum();
+    let seen = count_at(&upstreams);
     // A tenth more than there are calls, the floor of the retries, and what opens two breakers.
     assert!(seen <= 1_100 + 10 + 2 * 5, "{seen} attempts");
 }
@@ -274,7 +294,7 @@ async fn while_one_of_two_targets_is_down_every_call_is_answered() {
     let well = Does::Plays(Play::Answer(Reply::good()));
     let (app, upstreams) = app_before(&[down, well]).await;
     assert_eq!(a_thousand_calls(&app).await, 1_000);
-    let seen: usize = upstreams.iter().flatten().map(Upstream::count).sum();
+    let seen = count_at(&upstreams);
     assert!(seen <= 1_100 + 10 + 5, "{seen} attempts");
 }
 

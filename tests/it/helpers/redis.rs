@@ -1,7 +1,9 @@
 //! A real Redis, on a port of its own, that a test pauses, kills and fills.
 
 use std::collections::BTreeMap;
+use std::iter;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +28,15 @@ pub struct Redis {
     arguments: Vec<String>,
 }
 
-/// A port that is free; whoever takes it in between makes the server end.
+/// Ports below those that the system gives away, so that nobody takes one while its server is down; a Cluster's nodes
+/// speak among each other 10,000 above.
+const PORTS: Range<u16> = 10_000..20_000;
+
+/// A port that is free; another server that draws the same in between makes ours end.
 fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    free.local_addr().expect("it is bound").port()
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let mut drawn = iter::repeat_with(|| fastrand::u16(PORTS)).take(1_000);
+    drawn.find(is_free).expect("a free port")
 }
 
 impl Redis {
