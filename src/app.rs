@@ -3,6 +3,7 @@
 //! `build` makes the parts and starts nothing; `serve` starts. The listeners come from outside, so a test passes port 0
 //! and runs the very app that ships.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::config::Settings;
-use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
+use crate::domain::{Clock, Entropy, ProviderName, SystemClock, SystemEntropy};
 use crate::engine::behind::Behind;
 use crate::engine::cache::Cache;
 use crate::engine::dispatch::{Dispatch, Upstream};
@@ -30,13 +31,13 @@ use crate::http::{self, server};
 use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
-use crate::providers;
+use crate::providers::{self, Provider};
 use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, Shelf, books, seal};
 use crate::telemetry::{Audit, Metrics};
 use crate::usecases::parts::Cached;
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, RelayBatches,
-    RelayMessage, RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, ReadBudgets,
+    RelayBatches, RelayMessage, RunBulk, RunTask,
 };
 
 /// The gateway, built and not yet started.
@@ -46,6 +47,7 @@ pub struct App {
     parts: Arc<Parts>,
     behind: Option<Arc<Behind<Cached>>>,
     state: HttpState,
+    budgets: ReadBudgets,
     audit: Audit,
     metrics: Arc<Metrics>,
     clock: Arc<dyn Clock>,
@@ -125,19 +127,7 @@ impl App {
             .context("no HTTP client can be made")?;
         let memory = memory(store.as_ref(), &clock);
         let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
-        let upstreams = settings
-            .providers
-            .iter()
-            .filter_map(|one| {
-                let orgs = Arc::clone(&directory);
-                let are_shared = move || orgs.orgs().len() > 1;
-                let upstream = Upstream {
-                    provider: Arc::clone(providers.get(&one.name)?),
-                    slots: Slots::new(one.calls_in_flight.get(), are_shared),
-                };
-                Some((one.name.clone(), upstream))
-            })
-            .collect();
+        let upstreams = upstreams(&settings, &providers, &directory);
         let audit = Audit::open(&settings.audit).context("the audit cannot be written")?;
         let once = store.as_ref().and_then(|store| store.once.clone());
         let parts = Arc::new(Parts {
@@ -160,6 +150,12 @@ impl App {
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         });
+        let budgets = ReadBudgets::new(
+            Arc::clone(&directory),
+            Arc::clone(&limits),
+            Arc::clone(&metrics),
+        );
+        metrics.certificates(&settings.certificate_ends());
         let run_task = RunTask::new(Arc::clone(&parts));
         let server = &settings.server;
         let largest = server.body_bytes.max(server.messages_body_bytes);
@@ -197,6 +193,7 @@ impl App {
             parts,
             behind,
             state,
+            budgets,
             audit,
             metrics,
             clock,
@@ -247,7 +244,7 @@ impl App {
         lifecycle.spawn("batches", batches.watch(lifecycle.clone()));
         let public = http::public(self.state, Arc::new(door));
         let admin = http::admin(AdminState {
-            metrics: self.metrics,
+            budgets: self.budgets,
             lifecycle: lifecycle.clone(),
         });
         let server = &self.settings.server;
@@ -292,6 +289,24 @@ impl App {
             anyhow::anyhow!("still running when the drain ended: {}", names.join(", "))
         })
     }
+}
+
+/// Every provider of `settings` with its slots, which the orgs take turns at where there are several.
+fn upstreams(
+    settings: &Settings,
+    providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
+    directory: &Arc<Directory>,
+) -> BTreeMap<ProviderName, Upstream> {
+    let named = settings.providers.iter().filter_map(|one| {
+        let orgs = Arc::clone(directory);
+        let are_shared = move || orgs.orgs().len() > 1;
+        let upstream = Upstream {
+            provider: Arc::clone(providers.get(&one.name)?),
+            slots: Slots::new(one.calls_in_flight.get(), are_shared),
+        };
+        Some((one.name.clone(), upstream))
+    });
+    named.collect()
 }
 
 /// What is remembered of proofs: by all replicas, where there are several.
@@ -382,6 +397,7 @@ impl Reloader {
         if let (Some(acceptor), Some(tls)) = (&self.tls, &settings.server.tls) {
             acceptor.replace(tls, settings.asks_for_certificates());
         }
+        self.metrics.certificates(&settings.certificate_ends());
         self.metrics.config_reload_failed.set(0);
     }
 

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::settings::Settings;
 use crate::http::tls;
+use crate::identity::Certificate;
 use crate::identity::certificate::Standing;
-use crate::identity::{Certificate, Credential, Proof};
 
 /// Certificates that end within this time are pointed out: a month is what getting a new one from Setup may take.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -19,7 +19,8 @@ pub fn warnings(settings: &Settings, now: Timestamp) -> Vec<String> {
                 "{}: the certificate of `{}`",
                 tenant.org.name, credential.id
             );
-            of_a_credential(credential).map(move |certificate| (whose.clone(), certificate))
+            let certificates = credential.certificates().iter();
+            certificates.map(move |certificate| (whose.clone(), certificate))
         })
     });
     server
@@ -35,19 +36,6 @@ fn of_the_server(tls: &tls::Settings) -> impl Iterator<Item = (String, &Certific
     let authorities =
         authorities.map(|one| (format!("server.tls.client_ca: {}", one.subject), one));
     own.chain(authorities)
-}
-
-fn of_a_credential(credential: &Credential) -> impl Iterator<Item = &Certificate> {
-    let shown = match &credential.proof {
-        Proof::Certificate { certificate, .. } => certificate.as_ref(),
-        Proof::ApiKey(_)
-        | Proof::Secret(_)
-        | Proof::Assertion(_)
-        | Proof::Exchange(_)
-        | Proof::Jwt(_) => None,
-    };
-    let signs = credential.trust().map(|trust| &*trust.certificates);
-    shown.into_iter().chain(signs.into_iter().flatten())
 }
 
 /// How a certificate stands, where that is worth telling.

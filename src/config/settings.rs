@@ -11,9 +11,11 @@ use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::Section;
 use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls};
-use crate::identity::{KeyHash, Roster, Tenant, Tokens};
+use crate::domain::OrgName;
+use crate::identity::{Certificate, Credential, KeyHash, Roster, Tenant, Tokens};
 use crate::providers::Kind;
 use crate::telemetry::audit::Target;
+use crate::telemetry::metrics::{CertificateEnd, CertificateUse};
 use crate::{engine, http, lifecycle, telemetry};
 
 /// The settings of every room.
@@ -57,6 +59,27 @@ impl Settings {
                 .any(|credential| {
                     matches!(credential.proof, crate::identity::Proof::Certificate { .. })
                 })
+    }
+
+    /// When every certificate ends that is shown or trusted.
+    #[must_use]
+    pub fn certificate_ends(&self) -> Vec<CertificateEnd> {
+        let end = |org: Option<&OrgName>, purpose, one: &Certificate| CertificateEnd {
+            org: org.cloned(),
+            purpose,
+            not_after: one.not_after,
+        };
+        let tls = self.server.tls.as_ref();
+        let own = tls.into_iter().flat_map(|tls| &tls.chain);
+        let own = own.map(|one| end(None, CertificateUse::Server, one));
+        let authority = tls.and_then(|tls| tls.client_ca.as_ref());
+        let authority = authority.into_iter().flat_map(|ca| &ca.certificates);
+        let authority = authority.map(|one| end(None, CertificateUse::ClientCa, one));
+        let orgs = self.tenants.iter().flat_map(|tenant| {
+            let certificates = tenant.credentials.iter().flat_map(Credential::certificates);
+            certificates.map(|one| end(Some(&tenant.org.name), CertificateUse::Credential, one))
+        });
+        own.chain(authority).chain(orgs).collect()
     }
 
     /// Who is known: the orgs, and what access tokens are signed with.

@@ -19,10 +19,9 @@ use super::validate::BodySchemas;
 use crate::domain::{Entropy, TaskName};
 use crate::identity::{Directory, Guard};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::Metrics;
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, RelayBatches, RelayMessage,
-    RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, ReadBudgets, RelayBatches,
+    RelayMessage, RunBulk, RunTask,
 };
 
 /// What handlers may take: the use cases, and who may call.
@@ -83,8 +82,8 @@ impl FromRef<HttpState> for (Arc<Directory>, Arc<Guard>) {
 /// What the admin port shows.
 #[derive(Clone, FromRef)]
 pub struct AdminState {
-    /// The numbers.
-    pub metrics: Arc<Metrics>,
+    /// The numbers, with how the budgets stand.
+    pub budgets: ReadBudgets,
     /// Whether the process takes calls.
     pub lifecycle: Lifecycle,
 }

@@ -1,8 +1,10 @@
 //! Every number that the gateway gives out.
 
-use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -11,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::domain::{Money, OrgName, ProviderName, Usage};
+use crate::domain::{LimitName, Money, OrgName, ProviderName, Usage};
 
 /// Every number that the gateway gives out; a field's doc comment is its help text.
 pub struct Metrics {
@@ -26,7 +28,7 @@ pub struct Metrics {
     /// Tokens that providers reported, by org and kind.
     tokens: Family<TokenLabels, Counter>,
     /// US dollars that those tokens cost, by org.
-    cost_usd: Family<OrgLabel, Counter<f64, std::sync::atomic::AtomicU64>>,
+    cost_usd: Family<OrgLabel, Counter<f64, AtomicU64>>,
     /// Look-ups of the cache, by result.
     cache: Family<CacheLabel, Counter>,
     /// Calls that a limit turned away, by org and limit.
@@ -40,7 +42,7 @@ pub struct Metrics {
     /// Commands that the store did not answer as it should, or not in time.
     shared_failures: Counter,
     /// Seconds for which it was away.
-    shared_dark_seconds: Counter<f64, std::sync::atomic::AtomicU64>,
+    shared_dark_seconds: Counter<f64, AtomicU64>,
     /// Further attempts at the same target.
     retries: Counter,
     /// 1 while a model of the provider is not asked because it keeps failing.
@@ -49,6 +51,10 @@ pub struct Metrics {
     pub reserved_tokens: Gauge,
     /// 1 while the config on disk was refused and an older one serves.
     pub config_reload_failed: Gauge,
+    /// How much of a budget is used, spent or reserved, from 0 to 1, by org and limit.
+    budget_used_ratio: Family<LimitLabels, Gauge<f64, AtomicU64>>,
+    /// When the first certificate of its use ends, in seconds since 1970; by org, where it is an org's.
+    certificate_not_after_seconds: Family<CertificateLabels, Gauge>,
     registry: Mutex<Registry>,
 }
 
@@ -63,6 +69,39 @@ pub enum CacheResult {
     Collapsed,
     /// The caller did not want it.
     Bypassed,
+}
+
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CertificateUse {
+    /// The gateway shows it.
+    Server,
+    /// It is the authority of the orgs' certificates.
+    ClientCa,
+    /// It proves an org.
+    Credential,
+}
+
+/// How much of a budget is used.
+#[derive(Debug, Clone)]
+pub struct BudgetUsed {
+    /// Whose.
+    pub org: OrgName,
+    /// Of the day or of the month.
+    pub limit: LimitName,
+    /// Spent or reserved, from 0 to 1.
+    pub ratio: f64,
+}
+
+/// When a certificate ends.
+#[derive(Debug, Clone)]
+pub struct CertificateEnd {
+    /// Whose it is, where it is an org's.
+    pub org: Option<OrgName>,
+    /// What for.
+    pub purpose: CertificateUse,
+    /// When.
+    pub not_after: Timestamp,
 }
 
 /// What became of a batch.
@@ -89,7 +128,7 @@ macro_rules! labels {
 
         impl EncodeLabelSet for $set {
             fn encode(&self, encoder: &mut LabelSetEncoder<'_>) -> Result<(), std::fmt::Error> {
-                let labels: &[Label] = &[$((stringify!($name), self.$name.clone())),+];
+                let labels: &[Label] = &[$((stringify!($name).trim_start_matches("r#"), self.$name.clone())),+];
                 labels.encode(encoder)
             }
         }
@@ -102,6 +141,7 @@ labels!(TokenLabels { org, kind });
 labels!(OrgLabel { org });
 labels!(CacheLabel { result });
 labels!(LimitLabels { org, limit });
+labels!(CertificateLabels { org, r#use });
 labels!(ProviderLabel { provider });
 labels!(BatchLabels { org, fate });
 labels!(RefusedLabel { reason });
@@ -146,6 +186,8 @@ impl Metrics {
             breaker_open: Family::default(),
             reserved_tokens: Gauge::default(),
             config_reload_failed: Gauge::default(),
+            budget_used_ratio: Family::default(),
+            certificate_not_after_seconds: Family::default(),
             registry: Mutex::new(Registry::with_prefix("belay")),
         };
         metrics.register();
@@ -153,10 +195,7 @@ impl Metrics {
     }
 
     fn register(&self) {
-        let mut registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut registry = self.lock();
         let r = &mut *registry;
         r.register("requests", "Calls answered", self.requests.clone());
         r.register_with_unit(
@@ -223,6 +262,17 @@ impl Metrics {
             "1 while the config on disk was refused and an older one serves",
             self.config_reload_failed.clone(),
         );
+        r.register(
+            "budget_used_ratio",
+            "How much of a budget is spent or reserved, from 0 to 1",
+            self.budget_used_ratio.clone(),
+        );
+        r.register_with_unit(
+            "certificate_not_after",
+            "When the first certificate of its use ends, in seconds since 1970",
+            Unit::Seconds,
+            self.certificate_not_after_seconds.clone(),
+        );
     }
 
     /// All numbers, in the text format of `OpenMetrics`.
@@ -230,13 +280,56 @@ impl Metrics {
     /// # Panics
     /// Never: writing to a string cannot fail.
     pub fn page(&self) -> String {
-        let registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let registry = self.lock();
         let mut page = String::new();
         encode(&mut page, &registry).expect("writing to a string cannot fail");
         page
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How the budgets stand; those that are not among them are shown no more.
+    pub fn budgets(&self, budgets: &[BudgetUsed]) {
+        // No page is written meanwhile.
+        let _registry = self.lock();
+        self.budget_used_ratio.clear();
+        for one in budgets {
+            let labels = LimitLabels {
+                org: one.org.to_string(),
+                limit: one.limit.to_string(),
+            };
+            let ratio = self.budget_used_ratio.get_or_create(&labels);
+            ratio.set(one.ratio);
+        }
+    }
+
+    /// When the certificates end; those that are not among them are shown no more.
+    pub fn certificates(&self, ends: &[CertificateEnd]) {
+        let _registry = self.lock();
+        self.certificate_not_after_seconds.clear();
+        for one in ends {
+            let purpose = match one.purpose {
+                CertificateUse::Server => "server",
+                CertificateUse::ClientCa => "client_ca",
+                CertificateUse::Credential => "credential",
+            };
+            let labels = CertificateLabels {
+                org: one
+                    .org
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                r#use: purpose.to_owned(),
+            };
+            let shown = self.certificate_not_after_seconds.get_or_create(&labels);
+            let end = one.not_after.as_second();
+            // A new one begins at 0, which no certificate ends at.
+            if shown.get() == 0 || end < shown.get() {
+                shown.set(end);
+            }
+        }
     }
 
     /// A call was answered. `outcome` is `ok` or the code of a problem.
@@ -261,10 +354,7 @@ impl Metrics {
 
     /// There is a store behind the replicas, so its numbers are shown.
     pub fn has_store(&self) {
-        let mut registry = self
-            .registry
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut registry = self.lock();
         registry.register(
             "shared_up",
             "1 while the store behind the replicas is there",
@@ -413,8 +503,22 @@ mod tests {
         metrics.batch(&org, BatchFate::ChargedInFull);
         metrics.retried();
         metrics.breaker(&provider, true);
+        let day = BudgetUsed {
+            org: org.clone(),
+            limit: LimitName::BudgetPerDay,
+            ratio: 0.5,
+        };
+        metrics.budgets(&[day]);
+        let ends = |not_after| CertificateEnd {
+            org: None,
+            purpose: CertificateUse::ClientCa,
+            not_after: Timestamp::from_second(not_after).expect("a time"),
+        };
+        metrics.certificates(&[ends(2_000_000_001), ends(2_000_000_000)]);
         let page = metrics.page();
         for line in [
+            r#"belay_budget_used_ratio{org="acme",limit="budget_usd_per_day"} 0.5"#,
+            r#"belay_certificate_not_after_seconds{org="",use="client_ca"} 2000000000"#,
             r#"belay_requests_total{org="acme",task="briefing",outcome="ok"} 1"#,
             "belay_request_seconds_count 1",
             "belay_overhead_seconds_count 1",

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::helpers::{Config, Play, TestApp, Upstream, opportunity, opportunity_named};
+use crate::helpers::{Config, Play, Reply, TestApp, Upstream, opportunity, opportunity_named};
 
 /// The labels of every metric of the contract, by its name; dashboards are built on them.
-const METRICS: [(&str, &str); 12] = [
+const METRICS: [(&str, &str); 13] = [
     ("belay_requests_total", "org,task,outcome"),
     ("belay_request_seconds", ""),
     ("belay_overhead_seconds", ""),
@@ -18,6 +18,7 @@ const METRICS: [(&str, &str); 12] = [
     ("belay_breaker_open", "provider"),
     ("belay_reserved_tokens", ""),
     ("belay_config_reload_failed", ""),
+    ("belay_budget_used_ratio", "org,limit"),
 ];
 
 /// Each sample's name with the names of its labels, as the page has them.
@@ -69,6 +70,23 @@ async fn the_metrics_have_the_names_and_labels_of_the_contract_and_no_others() {
         .map(|(name, labels)| ((*name).to_owned(), (*labels).to_owned()))
         .collect();
     assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn how_much_of_a_budget_is_used_is_told_for_every_org_that_has_one() {
+    // 1,500 tokens at two dollars and 200 at ten per million are half a cent.
+    let upstream = Upstream::doing(Play::Answer(Reply::good().using(1_500, 200))).await;
+    let config = Config::to(&upstream).limit("budget_usd_per_month", 0.1);
+    let app = TestApp::new(&config).await;
+    let ratio = r#"belay_budget_used_ratio{org="acme",limit="budget_usd_per_month"}"#;
+    let page = app.admin("/metrics").await.text();
+    assert!(page.contains(&format!("{ratio} 0.0\n")), "{page}");
+    app.brief(&opportunity()).send().await.expect_ok();
+    let used = app.metric(ratio).await;
+    assert!((used - 0.05).abs() < 1e-9, "{used}");
+    let page = app.admin("/metrics").await.text();
+    assert!(!page.contains("budget_usd_per_day"), "{page}");
+    assert!(!page.contains("globex"), "{page}");
 }
 
 #[tokio::test]

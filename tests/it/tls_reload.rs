@@ -36,6 +36,12 @@ async fn a_new_certificate_is_served_without_a_restart_and_open_connections_stay
     })
     .await;
     assert!(!is_served(&belay, &old).await);
+    let page = belay.admin("/metrics").await.text();
+    let told = "belay_certificate_not_after_seconds{org=\"\",use=\"server\"} ";
+    let ends = page.lines().find_map(|line| line.strip_prefix(told));
+    let ends: i64 = ends.expect("it is told").parse().expect("a time");
+    let left = ends - jiff::Timestamp::now().as_second();
+    assert!((1..=11 * 24 * 3_600).contains(&left), "{left} s");
     open.send("GET /healthz HTTP/1.1\r\nHost: belay\r\n\r\n")
         .await;
     open.until("\"ok\"").await;

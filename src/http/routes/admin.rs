@@ -1,19 +1,17 @@
 //! The admin port: `/metrics`, `/livez`, `/readyz`.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::Metrics;
+use crate::usecases::ReadBudgets;
 
 /// Every number, for Prometheus.
-pub async fn metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+pub async fn metrics(State(budgets): State<ReadBudgets>) -> Response {
     let media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(CONTENT_TYPE, media_type)], metrics.page()).into_response()
+    ([(CONTENT_TYPE, media_type)], budgets.run()).into_response()
 }
 
 /// The process is alive.
