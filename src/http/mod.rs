@@ -13,6 +13,7 @@ mod certificate;
 mod connection;
 pub mod extract;
 mod fit;
+mod heads;
 pub mod layers;
 mod limit_headers;
 pub mod openapi;

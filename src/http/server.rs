@@ -2,7 +2,7 @@
 //!
 //! # Why
 //! hyper's own HTTP/1 connection, with what a door on the internet needs: a limit on the time and size of a request's
-//! head and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish;
+//! head, another on idle connections and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish;
 //! and, where the port speaks it, TLS under the same limits.
 
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use tower::{Layer, Service};
 use tower_http::normalize_path::{NormalizePath, NormalizePathLayer};
 
 use super::connection::{ClientCertificate, Peer};
+use super::heads::{Busy, Heads};
 use super::progress::Progress;
 use super::settings::Settings;
 use super::tls::{Acceptor, Guest};
@@ -60,7 +61,7 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(settings.header_time)
+        .header_read_timeout(settings.idle_time)
         .max_buf_size(HEAD_BYTES);
     loop {
         let permit = Arc::clone(&room).acquire_owned();
@@ -111,9 +112,10 @@ impl Connection {
         let _ = stream.set_nodelay(true);
         let peer = stream.peer_addr().ok().map(Peer);
         // Below TLS, which takes an answer in and then waits for its reader out of sight.
-        let stream = Progress::of(stream, self.write_time);
+        let stream = Heads::of(Progress::of(stream, self.write_time), self.header_time);
+        let busy = stream.busy();
         let Some(tls) = self.tls.clone() else {
-            return self.answer(stream, peer, None).await;
+            return self.answer(stream, busy, peer, None).await;
         };
         let handshake = tokio::time::timeout(self.header_time, tls.accept(stream));
         let shaken = tokio::select! {
@@ -122,7 +124,7 @@ impl Connection {
             () = lifecycle.stopping() => return,
         };
         match shaken {
-            Ok(Ok((stream, guest))) => self.answer(stream, peer, guest).await,
+            Ok(Ok((stream, guest))) => self.answer(stream, busy, peer, guest).await,
             Ok(Err(error)) => {
                 let peer = peer.map(|Peer(address)| tracing::field::display(address));
                 tracing::debug!(peer, "a handshake failed: {error}");
@@ -132,7 +134,7 @@ impl Connection {
     }
 
     /// Answers the requests that come over `stream`.
-    async fn answer<S>(self, stream: S, peer: Option<Peer>, guest: Option<Guest>)
+    async fn answer<S>(self, stream: S, busy: Busy, peer: Option<Peer>, guest: Option<Guest>)
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
@@ -146,7 +148,7 @@ impl Connection {
                 let certificate = ClientCertificate(guest.showing());
                 request.extensions_mut().insert(certificate);
             }
-            service.clone().call(request)
+            busy.clone().while_answering(service.clone().call(request))
         });
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         // A connection that ends in an error has nobody left to be told.

@@ -28,6 +28,9 @@ pub struct Settings {
     pub body_time: Duration,
     /// How long a caller may take to send its headers, or the form in which it asks for a token. Ten seconds; not in the file.
     pub header_time: Duration,
+    /// How long a connection may be idle between two requests: longer than proxies keep theirs, which is a minute at most
+    /// of them. Seventy-five seconds; not in the file.
+    pub idle_time: Duration,
     /// How long a caller may take nothing of what is sent to it. A minute; not in the file.
     pub write_time: Duration,
     /// How long the answer to a failed proof waits, where there were many. One second; not in the file.
@@ -51,6 +54,7 @@ impl Default for Settings {
             held_bytes: 512_000_000,
             body_time: Duration::from_secs(30),
             header_time: Duration::from_secs(10),
+            idle_time: Duration::from_secs(75),
             write_time: Duration::from_mins(1),
             slow_answer: Duration::from_secs(1),
             docs: true,

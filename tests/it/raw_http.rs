@@ -60,6 +60,22 @@ async fn a_body_that_comes_byte_by_byte_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_connection_may_be_idle_for_longer_than_a_head_may_take() {
+    let (app, _upstream) = hasty().await;
+    let mut raw = Raw::to(app.public).await;
+    raw.send("GET /healthz HTTP/1.1\r\nHost: belay\r\n\r\n")
+        .await;
+    raw.until("\"ok\"").await;
+    // Three times as long as a head may take, between two requests.
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    raw.send("GET /healthz HTTP/1.1\r\nHost: belay\r\n\r\n")
+        .await;
+    raw.until("\"ok\"").await;
+    raw.send("GET /healthz HTTP/1.1\r\nHo").await;
+    assert_eq!(answers(&raw.rest().await), 0, "half a head is given up");
+}
+
+#[tokio::test]
 async fn a_form_of_a_stranger_may_take_as_long_as_a_head_and_no_longer() {
     let upstream = Upstream::good().await;
     let mut settings = Config::to(&upstream).settings();
