@@ -33,7 +33,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
 use crate::providers::{self, Provider};
 use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, Shelf, books, seal};
-use crate::telemetry::{Audit, Metrics};
+use crate::telemetry::{Audit, Metrics, Traces};
 use crate::usecases::parts::Cached;
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, ReadBudgets,
@@ -50,6 +50,7 @@ pub struct App {
     budgets: ReadBudgets,
     audit: Audit,
     metrics: Arc<Metrics>,
+    traces: Traces,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     tls: Option<Arc<Acceptor>>,
@@ -128,6 +129,7 @@ impl App {
         let memory = memory(store.as_ref(), &clock);
         let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
         let upstreams = upstreams(&settings, &providers, &directory);
+        let traces = traces(&settings, &*entropy).context("telemetry.otlp cannot be used")?;
         let audit = Audit::open(&settings.audit).context("the audit cannot be written")?;
         let once = store.as_ref().and_then(|store| store.once.clone());
         let parts = Arc::new(Parts {
@@ -142,7 +144,7 @@ impl App {
                 Arc::clone(&limits),
                 settings.engine.longest_life,
                 (Arc::clone(&clock), Arc::clone(&entropy)),
-                Arc::clone(&metrics),
+                (Arc::clone(&metrics), traces.clone()),
             ),
             lifecycle: lifecycle.clone(),
             audit: audit.clone(),
@@ -196,6 +198,7 @@ impl App {
             budgets,
             audit,
             metrics,
+            traces,
             clock,
             entropy,
             tls,
@@ -235,6 +238,7 @@ impl App {
             clock: self.clock,
             entropy: self.entropy,
             metrics: Arc::clone(&self.metrics),
+            traces: self.traces.clone(),
             allowances: self.state.allowances.clone(),
             lifecycle: lifecycle.clone(),
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
@@ -244,6 +248,7 @@ impl App {
         lifecycle.spawn("batches", batches.watch(lifecycle.clone()));
         let public = http::public(self.state, Arc::new(door));
         let admin = http::admin(AdminState {
+            metrics: self.metrics,
             budgets: self.budgets,
             lifecycle: lifecycle.clone(),
         });
@@ -281,6 +286,8 @@ impl App {
             store.common.books.farewell().await;
         }
         self.audit.close().await;
+        // It blocks, and sends from threads of its own.
+        let _ = tokio::task::spawn_blocking(move || self.traces.close()).await;
         ended.map_err(|left| {
             let names: Vec<String> = left
                 .iter()
@@ -289,6 +296,16 @@ impl App {
             anyhow::anyhow!("still running when the drain ended: {}", names.join(", "))
         })
     }
+}
+
+/// Where spans go, as those of a replica that no other is called like.
+fn traces(settings: &Settings, entropy: &dyn Entropy) -> anyhow::Result<Traces> {
+    let replica = || format!("{:032x}", entropy.bits());
+    let watched = settings.otlp.as_ref();
+    watched.map_or_else(
+        || Ok(Traces::default()),
+        |otlp| Traces::to(otlp, &replica()),
+    )
 }
 
 /// Every provider of `settings` with its slots, which the orgs take turns at where there are several.

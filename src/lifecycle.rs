@@ -13,6 +13,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use opentelemetry::trace::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -54,7 +55,7 @@ impl Default for Settings {
 }
 
 impl Lifecycle {
-    /// Starts `work` under `name` and lets it outlive the call that asked for it.
+    /// Starts `work` under `name` and lets it outlive the call that asked for it. It stays part of that call's trace.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that spawns, so that every task is waited for"
@@ -74,7 +75,7 @@ impl Lifecycle {
                 () = work => {}
             }
         });
-        tokio::spawn(tracked);
+        tokio::spawn(tracked.with_current_context());
     }
 
     /// Starts `work` that nobody waits for: it may well never end.

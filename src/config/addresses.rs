@@ -58,6 +58,20 @@ pub fn public_url(entry: &Entry<'_>) -> Option<Url> {
     web(entry, "the callers' keys would travel in clear")
 }
 
+/// Where traces and metrics are collected. No content is among them, so they may travel in clear.
+pub fn collector(entry: &Entry<'_>) -> Option<Url> {
+    const WANTED: &str = "must be the address of a collector, such as http://collector:4317";
+    let text = entry.text_or(WANTED)?;
+    let url = Url::parse(text).ok().filter(|url| {
+        let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+        plain && url.has_host() && matches!(url.scheme(), "http" | "https")
+    });
+    if url.is_none() {
+        entry.note_redacted(format!("{WANTED}; a key of it belongs into otlp_headers"));
+    }
+    url
+}
+
 fn web(entry: &Entry<'_>, in_clear: &str) -> Option<Url> {
     const WANTED: &str =
         "must be an address such as https://api.example.com, with or without a path";

@@ -16,6 +16,7 @@ use crate::identity::{Jti, Proof, Tenant, Trust};
 use crate::providers::{Kind, bedrock, foundry, prices, vertex};
 use crate::shared::OnOutage;
 use crate::shared::seal::Keys;
+use crate::telemetry::otlp::Protocol;
 use crate::telemetry::{self, audit};
 
 /// Lines under headings, each with a label.
@@ -67,6 +68,27 @@ pub fn describe(settings: &Settings, now: Timestamp) -> String {
         }
     }
     page.text()
+}
+
+/// Where traces and metrics go.
+fn collected(settings: &Settings) -> String {
+    let Some(otlp) = &settings.otlp else {
+        return "go nowhere; `otlp` in [telemetry] names a collector".to_owned();
+    };
+    let protocol = match otlp.protocol {
+        Protocol::Grpc => "gRPC",
+        Protocol::Http => "HTTP",
+    };
+    let headers: Vec<&str> = otlp.headers.keys().map(String::as_str).collect();
+    let headers = match &*headers {
+        [] => String::new(),
+        some => format!(", with {}", some.join(", ")),
+    };
+    format!(
+        "{} % of those that begin here, to {} over {protocol}{headers}",
+        otlp.sample_ratio * 100.0,
+        written(&otlp.endpoint)
+    )
 }
 
 fn server(settings: &Settings, page: &mut Page) {
@@ -138,6 +160,7 @@ fn server(settings: &Settings, page: &mut Page) {
         telemetry::Settings::Pretty => "lines for a person",
     };
     page.line("logs", logs);
+    page.line("traces", collected(settings));
     let audit = match &settings.audit {
         audit::Target::Stdout => "standard output".to_owned(),
         audit::Target::File(path) => format!("appended to {}", path.display()),

@@ -146,9 +146,14 @@ impl<'n> Section<'n> {
         list.into_sections(wanted)
     }
 
+    /// The keys in here, for tables whose keys the operator chooses.
+    pub fn names(&self) -> Vec<String> {
+        self.table.keys().cloned().collect()
+    }
+
     /// Every table in here by its name, for sections whose keys the operator chooses.
     pub fn named(mut self) -> Vec<(String, Section<'n>)> {
-        let names: Vec<String> = self.table.keys().cloned().collect();
+        let names = self.names();
         let tables = names.into_iter().filter_map(|name| {
             let key = self.key_of(&name);
             let table = self.take_unlisted(&name)?.into_table()?;

@@ -6,10 +6,10 @@ use secrecy::ExposeSecret;
 use toml::Table;
 
 use super::environment::{Secrets, Surroundings, overlay};
-use super::later;
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::Section;
+use super::telemetry as watched;
 use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls};
 use crate::domain::OrgName;
 use crate::identity::{Certificate, Credential, KeyHash, Roster, Tenant, Tokens};
@@ -37,6 +37,8 @@ pub struct Settings {
     pub engine: engine::Settings,
     /// How log lines look.
     pub logs: telemetry::Settings,
+    /// Where traces and metrics go, where somebody collects them.
+    pub otlp: Option<telemetry::otlp::Settings>,
     /// Where the audit lines go.
     pub audit: telemetry::audit::Target,
     /// What the file says of prices, by `model` or `provider/model`. The routes hold them already; a reader of the
@@ -178,7 +180,7 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
             "idempotency",
             old.engine.idempotency_bytes == new.engine.idempotency_bytes,
         ),
-        ("telemetry", old.logs == new.logs),
+        ("telemetry", old.logs == new.logs && old.otlp == new.otlp),
         ("audit", old.audit == new.audit),
     ]
     .into_iter()
@@ -271,7 +273,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     let tenants = orgs::read(&mut root, &models, &tasks, &around);
     let engine = engine(&mut root);
     let shared = shared::read(&mut root, secrets);
-    let logs = logs(root.section("telemetry"));
+    let (logs, otlp) = watched::read(root.section("telemetry"), secrets);
     let audit = audit(root.section("audit"), secrets);
     root.done();
     Settings {
@@ -283,6 +285,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         shared,
         engine,
         logs,
+        otlp,
         audit,
         prices,
         capabilities,
@@ -373,18 +376,6 @@ fn engine(root: &mut Section<'_>) -> engine::Settings {
         idempotency_bytes: bytes("idempotency", 1_000_000..=1 << 40)
             .unwrap_or(usual.idempotency_bytes),
         ..usual
-    }
-}
-
-fn logs(mut section: Section<'_>) -> telemetry::Settings {
-    later::refuse(&mut section, later::IN_TELEMETRY);
-    let logs = section
-        .take("logs")
-        .and_then(|entry| entry.choice(&["json", "pretty"]));
-    section.done();
-    match logs {
-        Some("pretty") => telemetry::Settings::Pretty,
-        _ => telemetry::Settings::Json,
     }
 }
 
@@ -493,12 +484,6 @@ mod tests {
             .with_file("/etc/belay/belay.toml", &config)
             .with_file("/etc/belay/keys/claude", "sk-ant-scripted\n");
         assert!(load(Path::new("/etc/belay/belay.toml"), &around).is_ok());
-    }
-
-    #[test]
-    fn keys_that_are_to_come_are_not_yet() {
-        let told = mistake("logs = \"json\"", "otlp = \"http://127.0.0.1:4317\"");
-        assert!(told.starts_with("telemetry.otlp: not yet"), "{told}");
     }
 
     #[test]

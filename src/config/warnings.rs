@@ -19,6 +19,7 @@ pub fn of(settings: &Settings, now: Timestamp) -> Vec<String> {
     }
     warnings.extend(expiry::warnings(settings, now));
     of_the_store(settings, &mut warnings);
+    of_the_collector(settings, &mut warnings);
     of_certificates_that_nobody_sees(settings, &mut warnings);
     for tenant in &settings.tenants {
         of_an_org(tenant, &mut warnings);
@@ -98,6 +99,23 @@ fn of_certificates_that_nobody_sees(settings: &Settings, warnings: &mut Vec<Stri
                 ));
             }
         }
+    }
+}
+
+/// A collector whose key everybody on the way can read.
+fn of_the_collector(settings: &Settings, warnings: &mut Vec<String>) {
+    let Some(otlp) = &settings.otlp else {
+        return;
+    };
+    let is_near = matches!(
+        otlp.endpoint.host_str(),
+        Some("127.0.0.1" | "[::1]" | "localhost")
+    );
+    if otlp.endpoint.scheme() == "http" && !otlp.headers.is_empty() && !is_near {
+        warnings.push(
+            "telemetry.otlp: begins with http://, so otlp_headers travel in clear; use https://"
+                .to_owned(),
+        );
     }
 }
 

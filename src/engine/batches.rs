@@ -151,7 +151,7 @@ impl Dispatch {
             turn.upstream += took;
             let error = match answer {
                 Ok(answer) => {
-                    self.metrics.upstream(provider, "ok", took);
+                    self.metrics.upstream(provider, "ok", took, None);
                     return Ok(answer);
                 }
                 Err(error) => error,
@@ -173,7 +173,7 @@ impl Dispatch {
 
     fn told(&self, turn: &Turn, provider: &ProviderName, error: &providers::Error, took: Duration) {
         let fault = error.fault.as_str();
-        self.metrics.upstream(provider, fault, took);
+        self.metrics.upstream(provider, fault, took, None);
         tracing::warn!(
             request_id = %turn.request_id,
             org = %turn.caller.org.name,

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::breaker::Breakers;
 use super::flight::Patience;
-use super::flow::{Begun, Bill, Flow, Opening};
+use super::flow::{Begun, Bill, Flow, Opening, Outcome};
 use super::limits::{Hold, Lane, Limits, Need, Refusal, Slot};
 use super::retry::{self, RetryBudget};
 use super::slots::Slots;
@@ -21,7 +21,8 @@ use crate::domain::{
     Caller, Clock, Entropy, Money, Price, ProviderName, RequestId, Route, Target, Usage,
 };
 use crate::providers::{self, Fault, Outgoing, Provider, Reach, Reply, claude};
-use crate::telemetry::Metrics;
+use crate::telemetry::traces::{Attempt, Label};
+use crate::telemetry::{Metrics, Traces};
 
 /// Sends questions to providers.
 pub struct Dispatch {
@@ -33,6 +34,7 @@ pub struct Dispatch {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) metrics: Arc<Metrics>,
+    traces: Traces,
 }
 
 /// One provider and its slots.
@@ -168,7 +170,7 @@ impl Dispatch {
         limits: Arc<Limits>,
         longest_life: Duration,
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
-        metrics: Arc<Metrics>,
+        (metrics, traces): (Arc<Metrics>, Traces),
     ) -> Self {
         Self {
             breakers: Breakers::new(Arc::clone(&clock), Arc::clone(&metrics)),
@@ -179,6 +181,7 @@ impl Dispatch {
             clock,
             entropy,
             metrics,
+            traces,
         }
     }
 
@@ -370,6 +373,15 @@ impl Dispatch {
         };
         let begun = self.clock.now();
         turn.attempts += 1;
+        let span = self.traces.attempt(&Attempt {
+            org: &turn.caller.org.name,
+            provider: &target.provider,
+            kind: upstream.provider.kind(),
+            model: target.model.as_str(),
+            max_tokens: outgoing.max_tokens,
+            stream: matches!(way, Way::Stream),
+            nth: turn.attempts,
+        });
         let asked = async {
             match way {
                 Way::Whole => upstream.provider.send(outgoing).await.map(Came::Whole),
@@ -379,7 +391,7 @@ impl Dispatch {
                 }
             }
         };
-        let answer = tokio::time::timeout(self.longest_life, asked)
+        let answer = tokio::time::timeout(self.longest_life, span.around(asked))
             .await
             .unwrap_or_else(|_| Err(Fault::Hung.into()));
         let took = self.clock.now().saturating_duration_since(begun);
@@ -391,6 +403,12 @@ impl Dispatch {
             price,
             hold,
             metrics: Arc::clone(&self.metrics),
+            span,
+        };
+        let outcome = |fault, answer| Outcome {
+            fault,
+            took,
+            answer,
         };
         match answer {
             Ok(Came::Begun(opening)) => Ok(Attempted::Begun(Box::new(Begun {
@@ -402,21 +420,26 @@ impl Dispatch {
                 clock: Arc::clone(&self.clock),
             }))),
             Ok(Came::Whole(reply)) => {
-                self.metrics.upstream(&target.provider, "ok", took);
-                turn.charged(bill.settle(reply.usage));
+                let answer = if bill.span.is_seen() {
+                    claude::label(&reply.body)
+                } else {
+                    Label::default()
+                };
+                turn.charged(bill.settle(outcome(None, answer), reply.usage));
                 Ok(Attempted::Whole(reply))
             }
             Err(error) => {
                 let fault = error.fault;
-                self.metrics
-                    .upstream(&target.provider, fault.as_str(), took);
+                let trace_id = bill.span.trace_id();
+                let outcome = outcome(Some(fault), Label::default());
                 if fault.may_have_cost() {
-                    turn.charged(bill.settle(None));
+                    turn.charged(bill.settle(outcome, None));
                 } else {
-                    bill.hold.release();
+                    bill.release(outcome);
                 }
                 tracing::warn!(
                     request_id = %turn.request_id,
+                    trace_id = trace_id.map(tracing::field::display),
                     org = %turn.caller.org.name,
                     provider = %target.provider,
                     model = %target.model,

@@ -18,10 +18,11 @@ use tokio::time::Instant;
 use super::breaker::Pass;
 use super::limits::Hold;
 use super::slots::Permit;
-use crate::domain::{Caller, Clock, Money, Price, RequestId, Target, Usage};
+use crate::domain::{Caller, Clock, Money, Price, ProviderName, RequestId, Target, Usage};
 use crate::providers::claude::{Stop, Tap};
 use crate::providers::{self, Events, Fault};
 use crate::telemetry::Metrics;
+use crate::telemetry::traces::{self, AttemptEnd, AttemptSpan};
 
 /// A stream whose first event has come.
 pub struct Opening {
@@ -60,6 +61,18 @@ pub struct Bill {
     pub hold: Hold,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// The span of the attempt.
+    pub span: AttemptSpan,
+}
+
+/// What an attempt came to, for whoever watches.
+pub struct Outcome {
+    /// What went wrong, where something did.
+    pub fault: Option<Fault>,
+    /// How long it took.
+    pub took: Duration,
+    /// What the answer says of itself.
+    pub answer: traces::Label,
 }
 
 /// A stream of events on its way to the caller. Dropped before its end, it is charged in full.
@@ -142,7 +155,7 @@ impl Opening {
 
 impl Bill {
     /// Charges what the attempt used: what the provider told, all of the bound where nobody did. Tells what that was.
-    pub fn settle(self, usage: Option<Usage>) -> (Usage, Money) {
+    pub fn settle(self, outcome: Outcome, usage: Option<Usage>) -> (Usage, Money) {
         let org = &self.caller.org.name;
         let believed = usage.filter(|usage| self.is_plausible(usage));
         if believed.is_none() && usage.is_some() {
@@ -154,14 +167,12 @@ impl Bill {
                 "the provider tells a usage that no call can have; the bound is charged"
             );
         }
-        let Some(usage) = believed else {
-            let bound = self.hold.bound();
-            self.metrics.used(org, &Usage::default(), bound);
-            drop(self.hold);
-            return (Usage::default(), bound);
+        let bound = self.hold.bound();
+        let cost = match (&believed, self.price) {
+            (None, _) => bound,
+            (Some(usage), price) => price.map_or(Money::ZERO, |price| price.of(usage)),
         };
-        let cost = self.price.map_or(Money::ZERO, |price| price.of(&usage));
-        if cost > self.hold.bound() && self.price.is_some() {
+        if cost > bound && self.price.is_some() {
             tracing::error!(
                 request_id = %self.request_id,
                 org = %org,
@@ -170,9 +181,48 @@ impl Bill {
                 "a call cost more than its bound; the price or the bound is wrong"
             );
         }
-        self.hold.settle(usage.all_tokens(), cost);
+        let usage = believed.unwrap_or_default();
         self.metrics.used(org, &usage, cost);
+        match believed {
+            Some(usage) => self.hold.settle(usage.all_tokens(), cost),
+            // What nobody settles is charged in full.
+            None => drop(self.hold),
+        }
+        outcome.told(
+            &self.target.provider,
+            &self.metrics,
+            self.span,
+            (believed.as_ref(), cost),
+        );
         (usage, cost)
+    }
+
+    /// Charges nothing: nobody was asked, or whoever was did nothing for it.
+    pub fn release(self, outcome: Outcome) {
+        self.hold.release();
+        let nothing = (None, Money::ZERO);
+        outcome.told(&self.target.provider, &self.metrics, self.span, nothing);
+    }
+}
+
+impl Outcome {
+    /// Tells whoever watches.
+    fn told(
+        self,
+        provider: &ProviderName,
+        metrics: &Metrics,
+        span: AttemptSpan,
+        (usage, cost): (Option<&Usage>, Money),
+    ) {
+        let fault = self.fault.map(Fault::as_str);
+        metrics.upstream(provider, fault.unwrap_or("ok"), self.took, span.trace_id());
+        span.end(AttemptEnd {
+            fault,
+            usage,
+            cost,
+            answer: self.answer,
+            took: self.took,
+        });
     }
 }
 
@@ -257,8 +307,6 @@ impl Flow {
         let fault = self.fault.or(failure);
         let target = &self.bill.target;
         let took = self.clock.now().saturating_duration_since(self.begun);
-        let outcome = fault.map_or("ok", Fault::as_str);
-        self.bill.metrics.upstream(&target.provider, outcome, took);
         match fault {
             None => self.pass.succeeded(),
             Some(fault) => {
@@ -276,9 +324,16 @@ impl Flow {
             }
         }
         Ending {
-            charged: self.bill.settle(self.tap.usage()),
             is_whole,
             stop: self.tap.stop(),
+            charged: self.bill.settle(
+                Outcome {
+                    fault,
+                    took,
+                    answer: traces::Label::default(),
+                },
+                self.tap.usage(),
+            ),
         }
     }
 

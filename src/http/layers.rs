@@ -31,7 +31,8 @@ use super::proxies::Proxies;
 use super::settings::Settings;
 use crate::domain::{Clock, Entropy, OrgName, RequestId};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::Metrics;
+use crate::telemetry::traces::{CallEnd, CallSpan};
+use crate::telemetry::{Metrics, Traces};
 use crate::usecases::ReadAllowances;
 
 /// What the layers need.
@@ -42,6 +43,8 @@ pub struct Door {
     pub entropy: Arc<dyn Entropy>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
+    /// Where spans go.
+    pub traces: Traces,
     /// What is left of a caller's limits, for the headers.
     pub allowances: ReadAllowances,
     /// Whether the process is on its way out.
@@ -113,14 +116,15 @@ async fn frame(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
     );
     request.extensions_mut().insert(call.clone());
     certificate::settle(&mut request, &door.trusted_proxies);
-    let mut line = Line::begin(&door, &call, &request);
+    let span = door.traces.call(request.headers());
+    let mut line = Line::begin(&door, &call, &request, span);
 
     let moment = Duration::from_secs(1);
     let response = if door.lifecycle.is_stopping() {
         let why = "the gateway is stopping; another replica may answer";
         Problem::retryable(Code::Draining, why, moment).into_response()
     } else if let Ok(_room) = door.room.try_acquire() {
-        next.run(request).await
+        line.span.around(next.run(request)).await
     } else {
         let why = "the gateway has as many calls under way as it has room for";
         Problem::retryable(Code::Overloaded, why, moment).into_response()
@@ -129,7 +133,9 @@ async fn frame(State(door): State<Arc<Door>>, mut request: Request, next: Next) 
     let (mut response, outcome) = told(response, &call);
     let total = door.clock.now().saturating_duration_since(received);
     finish(&mut response, &door, &call, total);
-    line.end(response.status().as_u16(), outcome, total);
+    let cache_status = response.headers().get("cache-status");
+    let cache_status = cache_status.and_then(|status| status.to_str().ok());
+    line.end(response.status().as_u16(), outcome, cache_status, total);
     response
 }
 
@@ -215,30 +221,44 @@ struct Line {
     call: Call,
     method: Method,
     path: String,
+    span: CallSpan,
     written: bool,
 }
 
 impl Line {
-    fn begin(door: &Arc<Door>, call: &Call, request: &Request) -> Self {
+    fn begin(door: &Arc<Door>, call: &Call, request: &Request, span: CallSpan) -> Self {
         Self {
             door: Arc::clone(door),
             call: call.clone(),
             method: request.method().clone(),
             path: request.uri().path().chars().take(200).collect(),
+            span,
             written: false,
         }
     }
 
-    fn end(&mut self, status: u16, outcome: &str, total: Duration) {
+    fn end(&mut self, status: u16, outcome: &str, cache_status: Option<&str>, total: Duration) {
         self.written = true;
         let call = &self.call;
         let (org, upstream) = (
             call.caller().map(|caller| &caller.org.name),
             call.upstream(),
         );
+        let trace = self.span.trace_id();
         self.door
             .metrics
-            .answered(org, call.task(), outcome, total, upstream);
+            .answered(org, call.task(), outcome, (total, upstream), trace);
+        self.span.end(&CallEnd {
+            method: &self.method,
+            path: &self.path,
+            request_id: call.id.as_str(),
+            org,
+            task: call.task(),
+            outcome,
+            status,
+            cache_status,
+            took: total,
+        });
         if let Some(reason) = call.refused() {
             self.door.metrics.refused(reason);
         }
@@ -248,6 +268,7 @@ impl Line {
             .map(|user| hashed(&user.0));
         tracing::info!(
             request_id = %call.id,
+            trace_id = trace.map(tracing::field::display),
             org = org.map(OrgName::as_str),
             user,
             peer = call.peer.map(tracing::field::display),
@@ -270,7 +291,7 @@ impl Drop for Line {
             let now = self.door.clock.now();
             let total = now.saturating_duration_since(self.call.received);
             // 499 is what nginx calls a caller who hung up; nobody is told it.
-            self.end(499, "gone", total);
+            self.end(499, "gone", None, total);
         }
     }
 }

@@ -19,6 +19,7 @@ use super::validate::BodySchemas;
 use crate::domain::{Entropy, TaskName};
 use crate::identity::{Directory, Guard};
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
 use crate::usecases::{
     CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, ReadBudgets, RelayBatches,
     RelayMessage, RunBulk, RunTask,
@@ -82,10 +83,18 @@ impl FromRef<HttpState> for (Arc<Directory>, Arc<Guard>) {
 /// What the admin port shows.
 #[derive(Clone, FromRef)]
 pub struct AdminState {
-    /// The numbers, with how the budgets stand.
+    /// The numbers.
+    pub metrics: Arc<Metrics>,
+    /// How the budgets stand.
     pub budgets: ReadBudgets,
     /// Whether the process takes calls.
     pub lifecycle: Lifecycle,
+}
+
+impl FromRef<AdminState> for (Arc<Metrics>, ReadBudgets) {
+    fn from_ref(state: &AdminState) -> Self {
+        (Arc::clone(&state.metrics), state.budgets.clone())
+    }
 }
 
 /// What the documented routes say of themselves.

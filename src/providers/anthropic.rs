@@ -65,6 +65,10 @@ impl Provider for Anthropic {
         &self.name
     }
 
+    fn kind(&self) -> &'static str {
+        "anthropic"
+    }
+
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
         async move { self.messages.ask(request, self.credential.clone()?).await }.boxed()
     }

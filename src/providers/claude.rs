@@ -7,6 +7,7 @@
 
 mod chat;
 mod events;
+mod label;
 mod members;
 mod results;
 pub mod said;
@@ -16,6 +17,7 @@ mod usage;
 
 pub use chat::{ChatAsk, ChatReply, Fit, chat_body, fitted, read_chat};
 pub use events::{Failure, Tap, fault_of};
+pub use label::label;
 pub use members::{Members, NoMembers};
 pub use results::Tally;
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};

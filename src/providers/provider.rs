@@ -15,6 +15,12 @@ pub trait Provider: Send + Sync {
     /// The name that logs, metrics and routes know it by.
     fn name(&self) -> &ProviderName;
 
+    /// What OpenTelemetry's conventions call a provider of its kind (`gen_ai.provider.name`); `_OTHER` where they have
+    /// no word for it.
+    fn kind(&self) -> &'static str {
+        "_OTHER"
+    }
+
     /// Sends `request` and yields the whole answer.
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>>;
 

@@ -11,6 +11,7 @@ use url::Url;
 
 use super::claude;
 use super::provider::{Error, Events, Fault, Reply, Said};
+use crate::telemetry::traces;
 
 /// The largest answer that is read.
 const ANSWER_BYTES: usize = 32_000_000;
@@ -130,11 +131,15 @@ pub fn unsendable(why: &claude::NoMembers) -> Error {
     )
 }
 
-/// Sends `request` and yields the head of its answer.
+/// Sends `request`, as part of the trace that it is made in, and yields the head of its answer.
 ///
 /// # Errors
 /// [`Fault::Rejected`] where it cannot be written, [`Fault::Unreachable`] where nothing was sent, [`Fault::Cut`] where the connection ended before the head.
 pub async fn head(request: reqwest::RequestBuilder) -> Result<reqwest::Response, Error> {
+    let request = match traces::traceparent() {
+        Some(trace) => request.header("traceparent", trace),
+        None => request,
+    };
     request.send().await.map_err(|error| {
         let fault = if error.is_builder() {
             Fault::Rejected(400)

@@ -5,12 +5,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use opentelemetry::trace::TraceId;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
+
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::domain::{LimitName, Money, OrgName, ProviderName, Usage};
@@ -20,11 +22,11 @@ pub struct Metrics {
     /// Calls that were answered, by org, task and outcome. What is no task is `other`, who proved nothing is `unknown`.
     requests: Family<RequestLabels, Counter>,
     /// Seconds from a call's first byte to its answer.
-    request_seconds: Histogram,
+    request_seconds: HistogramWithExemplars<TraceLabel>,
     /// Seconds of that which the gateway itself took: all but the waiting for a provider.
-    overhead_seconds: Histogram,
+    overhead_seconds: HistogramWithExemplars<TraceLabel>,
     /// Seconds that a provider took, by provider and outcome.
-    upstream_seconds: Family<UpstreamLabels, Histogram>,
+    upstream_seconds: Family<UpstreamLabels, HistogramWithExemplars<TraceLabel>>,
     /// Tokens that providers reported, by org and kind.
     tokens: Family<TokenLabels, Counter>,
     /// US dollars that those tokens cost, by org.
@@ -135,6 +137,10 @@ macro_rules! labels {
     };
 }
 
+labels!(
+    /// The trace that a value is an example of.
+    TraceLabel { trace_id }
+);
 labels!(RequestLabels { org, task, outcome });
 labels!(UpstreamLabels { provider, outcome });
 labels!(TokenLabels { org, kind });
@@ -159,6 +165,14 @@ const UPSTREAM_BUCKETS: [f64; 12] = [
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0,
 ];
 
+impl From<TraceId> for TraceLabel {
+    fn from(id: TraceId) -> Self {
+        Self {
+            trace_id: id.to_string(),
+        }
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -170,9 +184,11 @@ impl Metrics {
     pub fn new() -> Self {
         let metrics = Self {
             requests: Family::default(),
-            request_seconds: Histogram::new(REQUEST_BUCKETS),
-            overhead_seconds: Histogram::new(OVERHEAD_BUCKETS),
-            upstream_seconds: Family::new_with_constructor(|| Histogram::new(UPSTREAM_BUCKETS)),
+            request_seconds: HistogramWithExemplars::new(REQUEST_BUCKETS.into_iter()),
+            overhead_seconds: HistogramWithExemplars::new(OVERHEAD_BUCKETS.into_iter()),
+            upstream_seconds: Family::new_with_constructor(|| {
+                HistogramWithExemplars::new(UPSTREAM_BUCKETS.into_iter())
+            }),
             tokens: Family::default(),
             cost_usd: Family::default(),
             cache: Family::default(),
@@ -332,14 +348,20 @@ impl Metrics {
         }
     }
 
-    /// A call was answered. `outcome` is `ok` or the code of a problem.
+    /// The same in Prometheus' own text format: counters are declared by their whole name, and there are neither units nor
+    /// examples.
+    pub fn plain_page(&self) -> String {
+        plain(&self.page())
+    }
+
+    /// A call of `trace` was answered, which took so long in all and upstream. `outcome` is `ok` or the code of a problem.
     pub fn answered(
         &self,
         org: Option<&OrgName>,
         task: &'static str,
         outcome: &str,
-        total: Duration,
-        upstream: Duration,
+        (total, upstream): (Duration, Duration),
+        trace: Option<TraceId>,
     ) {
         let labels = RequestLabels {
             org: org.map_or("unknown", OrgName::as_str).to_owned(),
@@ -347,9 +369,11 @@ impl Metrics {
             outcome: outcome.to_owned(),
         };
         self.requests.get_or_create(&labels).inc();
-        self.request_seconds.observe(total.as_secs_f64());
-        self.overhead_seconds
-            .observe(total.saturating_sub(upstream).as_secs_f64());
+        let trace = trace.map(TraceLabel::from);
+        let overhead = total.saturating_sub(upstream).as_secs_f64();
+        self.overhead_seconds.observe(overhead, trace.clone(), None);
+        self.request_seconds
+            .observe(total.as_secs_f64(), trace, None);
     }
 
     /// There is a store behind the replicas, so its numbers are shown.
@@ -393,14 +417,22 @@ impl Metrics {
     }
 
     /// A provider answered or failed. `outcome` is `ok` or the word for the fault.
-    pub fn upstream(&self, provider: &ProviderName, outcome: &str, took: Duration) {
+    pub fn upstream(
+        &self,
+        provider: &ProviderName,
+        outcome: &str,
+        took: Duration,
+        trace: Option<TraceId>,
+    ) {
         let labels = UpstreamLabels {
             provider: provider.to_string(),
             outcome: outcome.to_owned(),
         };
-        self.upstream_seconds
-            .get_or_create(&labels)
-            .observe(took.as_secs_f64());
+        self.upstream_seconds.get_or_create(&labels).observe(
+            took.as_secs_f64(),
+            trace.map(TraceLabel::from),
+            None,
+        );
     }
 
     /// A provider told what a call used.
@@ -481,6 +513,37 @@ impl Metrics {
     }
 }
 
+fn plain(page: &str) -> String {
+    let mut plain = String::with_capacity(page.len());
+    let mut lines = page.lines().peekable();
+    let mut push = |line: &str| {
+        plain.push_str(line);
+        plain.push('\n');
+    };
+    while let Some(line) = lines.next() {
+        let is_counter = |name: &str, next: Option<&&str>| {
+            next.is_some_and(|next| *next == format!("# TYPE {name} counter"))
+        };
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            let (name, text) = help.split_once(' ').unwrap_or((help, ""));
+            let end = if is_counter(name, lines.peek()) {
+                "_total"
+            } else {
+                ""
+            };
+            push(&format!("# HELP {name}{end} {text}"));
+        } else if let Some(name) = line
+            .strip_prefix("# TYPE ")
+            .and_then(|rest| rest.strip_suffix(" counter"))
+        {
+            push(&format!("# TYPE {name}_total counter"));
+        } else if !line.starts_with("# UNIT ") && line != "# EOF" {
+            push(line.split_once(" # {").map_or(line, |(sample, _)| sample));
+        }
+    }
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -491,8 +554,9 @@ mod tests {
         let org = OrgName::parse("acme").expect("a name");
         let provider = ProviderName::parse("claude").expect("a name");
         let second = Duration::from_secs(1);
-        metrics.answered(Some(&org), "briefing", "ok", second, second);
-        metrics.upstream(&provider, "ok", second);
+        let trace = TraceId::from_bytes([7; 16]);
+        metrics.answered(Some(&org), "briefing", "ok", (second, second), Some(trace));
+        metrics.upstream(&provider, "ok", second, None);
         let usage = Usage {
             input_tokens: 5,
             ..Usage::default()
@@ -515,7 +579,22 @@ mod tests {
             not_after: Timestamp::from_second(not_after).expect("a time"),
         };
         metrics.certificates(&[ends(2_000_000_001), ends(2_000_000_000)]);
+        let plain = metrics.plain_page();
+        for line in [
+            "# TYPE belay_requests_total counter",
+            "# HELP belay_requests_total Calls answered.",
+            "# TYPE belay_request_seconds histogram",
+            r#"belay_requests_total{org="acme",task="briefing",outcome="ok"} 1"#,
+            r#"belay_request_seconds_bucket{le="1.0"} 1"#,
+        ] {
+            assert!(plain.lines().any(|told| told == line), "{line} in\n{plain}");
+        }
+        for odd in ["# UNIT", "# EOF", "trace_id"] {
+            assert!(!plain.contains(odd), "{odd} in\n{plain}");
+        }
         let page = metrics.page();
+        let example = r#"belay_request_seconds_bucket{le="1.0"} 1 # {trace_id="07070707070707070707070707070707"} 1.0"#;
+        assert!(page.contains(example), "{page}");
         for line in [
             r#"belay_budget_used_ratio{org="acme",limit="budget_usd_per_day"} 0.5"#,
             r#"belay_certificate_not_after_seconds{org="",use="client_ca"} 2000000000"#,

@@ -26,12 +26,11 @@ impl ReadBudgets {
         }
     }
 
-    /// Every number, with the budgets as they stand now.
-    pub fn run(&self) -> String {
+    /// Sets the numbers of the budgets to how they stand now.
+    pub fn run(&self) {
         let orgs = self.directory.orgs();
         let budgets: Vec<BudgetUsed> = orgs.iter().flat_map(|org| self.of(org)).collect();
         self.metrics.budgets(&budgets);
-        self.metrics.page()
     }
 
     fn of(&self, org: &Arc<Org>) -> Vec<BudgetUsed> {

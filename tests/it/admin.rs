@@ -56,14 +56,23 @@ async fn the_metrics_have_the_names_and_labels_of_the_contract_and_no_others() {
         .await
         .expect_problem(422, "over-limit");
 
-    let answer = app.admin("/metrics").await;
-    let media_type = answer.header("content-type").expect("there is one");
+    let open = app
+        .admin_as("/metrics", "application/openmetrics-text; version=1.0.0")
+        .await;
+    let media_type = open.header("content-type").expect("there is one");
     assert!(
         media_type.starts_with("application/openmetrics-text"),
         "{media_type}"
     );
+    assert!(open.text().ends_with("# EOF\n"));
+    let answer = app.admin("/metrics").await;
+    let media_type = answer.header("content-type").expect("there is one");
+    assert!(
+        media_type.starts_with("text/plain; version=0.0.4"),
+        "{media_type}"
+    );
     let page = answer.text();
-    assert!(page.ends_with("# EOF\n"));
+    assert_eq!(samples(&open.text()), samples(&page));
     let found = samples(&page);
     let expected: BTreeMap<String, String> = METRICS
         .iter()
@@ -86,7 +95,8 @@ async fn how_much_of_a_budget_is_used_is_told_for_every_org_that_has_one() {
     assert!((used - 0.05).abs() < 1e-9, "{used}");
     let page = app.admin("/metrics").await.text();
     assert!(!page.contains("budget_usd_per_day"), "{page}");
-    assert!(!page.contains("globex"), "{page}");
+    let others = ratio.replace("acme", "globex");
+    assert!(page.contains(&format!("{others} 0.0\n")), "{page}");
 }
 
 #[tokio::test]

@@ -58,7 +58,7 @@ async fn check_names_five_different_mistakes_at_once() {
         .server("body_bytes", "\"plenty\"")
         .server("colour", "\"blue\"")
         .limit("calls_in_flight", 0)
-        .more("[tasks.briefing]\nmodel = \"largest\"\n[telemetry]\notlp = \"http://127.0.0.1:4317\"\n");
+        .more("[tasks.briefing]\nmodel = \"largest\"\n[telemetry]\notlp = \"collector\"\n");
     let config = config
         .text()
         .replacen("00D5f000000XyZaEAK", "0015f00000PrtAt", 1)
@@ -76,7 +76,7 @@ async fn check_names_five_different_mistakes_at_once() {
     ] {
         assert!(told.contains(mistake), "{mistake} is not in {told}");
     }
-    assert!(told.contains("not yet"), "{told}");
+    assert!(told.contains("such as http://collector:4317"), "{told}");
     assert!(!told.contains("written-out"), "{told}");
     assert!(told.lines().count() >= 7, "{told}");
 }

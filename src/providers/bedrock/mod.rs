@@ -199,6 +199,10 @@ impl Provider for Bedrock {
         &self.name
     }
 
+    fn kind(&self) -> &'static str {
+        "aws.bedrock"
+    }
+
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
         self.ask(request).boxed()
     }

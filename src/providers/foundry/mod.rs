@@ -78,6 +78,10 @@ impl Provider for Foundry {
         &self.name
     }
 
+    fn kind(&self) -> &'static str {
+        "azure.ai.inference"
+    }
+
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
         async move { self.messages.ask(request, self.prove().await?).await }.boxed()
     }

@@ -92,6 +92,10 @@ impl Provider for Vertex {
         &self.name
     }
 
+    fn kind(&self) -> &'static str {
+        "gcp.vertex_ai"
+    }
+
     fn send(&self, request: Outgoing) -> BoxFuture<'_, Result<Reply, Error>> {
         self.ask(request).boxed()
     }

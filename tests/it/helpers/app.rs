@@ -148,6 +148,13 @@ impl TestApp {
         Call(self.client.get(url)).send().await
     }
 
+    /// The same, as one who accepts `media_type`.
+    pub async fn admin_as(&self, path: &str, media_type: &str) -> Answer {
+        let url = format!("http://{}{path}", self.admin);
+        let request = self.client.get(url).header("accept", media_type);
+        Call(request).send().await
+    }
+
     /// The value of a metric, with its labels as the page writes them; 0 where it is not there.
     pub async fn metric(&self, name: &str) -> f64 {
         let page = self.admin("/metrics").await.text();
