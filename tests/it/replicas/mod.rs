@@ -6,6 +6,7 @@ mod flights;
 mod limits;
 mod once;
 mod outage;
+mod rollout;
 mod stores;
 
 use std::time::Duration;
