@@ -3,7 +3,6 @@
 //! `build` makes the parts and starts nothing; `serve` starts. The listeners come from outside, so a test passes port 0
 //! and runs the very app that ships.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,10 +12,10 @@ use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use crate::config::Settings;
-use crate::domain::{Clock, Entropy, ProviderName, SystemClock, SystemEntropy};
+use crate::domain::{Clock, Entropy, SystemClock, SystemEntropy};
 use crate::engine::behind::Behind;
 use crate::engine::cache::Cache;
-use crate::engine::dispatch::{Dispatch, Upstream};
+use crate::engine::dispatch::{Dispatch, Upstream, Upstreams};
 use crate::engine::flight::Flights;
 use crate::engine::idempotency::{self, Idempotency};
 use crate::engine::limits::{Common, Limits};
@@ -31,7 +30,7 @@ use crate::http::{self, server};
 use crate::identity::{Directory, Guard, InMemory, Memory};
 use crate::lifecycle::{self, Lifecycle};
 use crate::privacy;
-use crate::providers::{self, Provider};
+use crate::providers;
 use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, Shelf, books, seal};
 use crate::telemetry::{Audit, Metrics, Traces};
 use crate::usecases::parts::Cached;
@@ -87,7 +86,9 @@ pub struct Listeners {
 /// Puts new settings into force while the gateway runs.
 #[derive(Clone)]
 pub struct Reloader {
+    parts: Arc<Parts>,
     directory: Arc<Directory>,
+    clock: Arc<dyn Clock>,
     tls: Option<Arc<Acceptor>>,
     metrics: Arc<Metrics>,
 }
@@ -124,11 +125,9 @@ impl App {
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
         let of_store = |store: &Store| store.stands_behind(&cache, &clock, &lifecycle);
         let behind = store.as_ref().map(of_store);
-        let providers = providers::registry::build(&settings.providers, &clock)
-            .context("no HTTP client can be made")?;
         let memory = memory(store.as_ref(), &clock);
         let directory = Arc::new(Directory::new(settings.roster(), Arc::clone(&memory)));
-        let upstreams = upstreams(&settings, &providers, &directory);
+        let upstreams = upstreams(&settings, &Upstreams::new(), &directory, &clock)?;
         let traces = traces(&settings, &*entropy).context("telemetry.otlp cannot be used")?;
         let audit = Audit::open(&settings.audit).context("the audit cannot be written")?;
         let once = store.as_ref().and_then(|store| store.once.clone());
@@ -214,6 +213,8 @@ impl App {
     /// What puts new settings into force.
     pub fn reloader(&self) -> Reloader {
         Reloader {
+            parts: Arc::clone(&self.parts),
+            clock: Arc::clone(&self.clock),
             directory: Arc::clone(&self.state.directory),
             tls: self.tls.clone(),
             metrics: Arc::clone(&self.metrics),
@@ -308,22 +309,31 @@ fn traces(settings: &Settings, entropy: &dyn Entropy) -> anyhow::Result<Traces> 
     )
 }
 
-/// Every provider of `settings` with its slots, which the orgs take turns at where there are several.
+/// Every provider of `settings` with its slots, which the orgs take turns at where there are several. Where `before` has
+/// one of that name with as many slots, it keeps them: calls under way are counted on.
 fn upstreams(
     settings: &Settings,
-    providers: &BTreeMap<ProviderName, Arc<dyn Provider>>,
+    before: &Upstreams,
     directory: &Arc<Directory>,
-) -> BTreeMap<ProviderName, Upstream> {
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Upstreams> {
+    let providers = providers::registry::build(&settings.providers, clock)
+        .context("no HTTP client can be made")?;
     let named = settings.providers.iter().filter_map(|one| {
+        let count = one.calls_in_flight.get();
+        let old = before
+            .get(&one.name)
+            .filter(|old| old.slots.count() == count);
         let orgs = Arc::clone(directory);
         let are_shared = move || orgs.orgs().len() > 1;
-        let upstream = Upstream {
-            provider: Arc::clone(providers.get(&one.name)?),
-            slots: Slots::new(one.calls_in_flight.get(), are_shared),
-        };
-        Some((one.name.clone(), upstream))
+        let slots = old.map_or_else(
+            || Slots::new(count, are_shared),
+            |old| Arc::clone(&old.slots),
+        );
+        let provider = Arc::clone(providers.get(&one.name)?);
+        Some((one.name.clone(), Arc::new(Upstream { provider, slots })))
     });
-    named.collect()
+    Ok(named.collect())
 }
 
 /// What is remembered of proofs: by all replicas, where there are several.
@@ -407,15 +417,25 @@ impl Store {
 }
 
 impl Reloader {
-    /// Puts the orgs, models, prices, tasks, signing keys and certificates of `settings` into force, all at once. TLS is
-    /// neither turned on nor off by it.
-    pub fn replace(&self, settings: &Settings) {
+    /// Puts the orgs, providers, models, prices, tasks, signing keys and certificates of `settings` into force, all at once.
+    /// TLS is neither turned on nor off by it.
+    ///
+    /// # Errors
+    /// Where the providers cannot be made; then nothing has changed.
+    pub fn replace(&self, settings: &Settings, providers_differ: bool) -> anyhow::Result<()> {
+        if providers_differ {
+            let dispatch = &self.parts.dispatch;
+            let before = dispatch.upstreams();
+            // Before the routes that lead to them.
+            dispatch.replace(upstreams(settings, &before, &self.directory, &self.clock)?);
+        }
         self.directory.replace(settings.roster());
         if let (Some(acceptor), Some(tls)) = (&self.tls, &settings.server.tls) {
             acceptor.replace(tls, settings.asks_for_certificates());
         }
         self.metrics.certificates(&settings.certificate_ends());
         self.metrics.config_reload_failed.set(0);
+        Ok(())
     }
 
     /// Notes that a config was refused and the one in force serves on.

@@ -15,6 +15,7 @@
 //! | [`usecases`] | what is done for a caller, one file a verb |
 //! | [`tasks`] | one file a task: what it asks, answers and checks, its prompt beside it |
 //! | [`engine`] | limits, budget, cache, flights, idempotency, dispatch, retries, breakers |
+//! | [`vaults`] | secrets that a vault keeps |
 //! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
 //! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
 //! | [`salesforce`] | what a serialized record is, and what an org's Setup needs to know |
@@ -39,3 +40,4 @@ pub mod shared;
 pub mod tasks;
 pub mod telemetry;
 pub mod usecases;
+pub mod vaults;

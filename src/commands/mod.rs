@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod health;
+mod kept;
 mod key;
 mod openapi;
 mod org;
@@ -95,10 +96,10 @@ pub fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve { config } => in_runtime(serve::run(config)),
         Command::Demo => in_runtime(demo::run()),
-        Command::Check { config } => Ok(check::run(&config)),
+        Command::Check { config } => in_runtime(async { Ok(check::run(&config).await) }),
         Command::Org {
             command: OrgCommand::Check { name, config },
-        } => Ok(org::check(&name, &config)),
+        } => in_runtime(async { Ok(org::check(&name, &config).await) }),
         Command::Key {
             command: KeyCommand::New,
         } => key::new(),

@@ -3,15 +3,17 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::kept::Kept;
 use super::page;
-use crate::config::{self, Process};
+use crate::config;
 use crate::domain::{Clock as _, OrgId, SalesforceId, SystemClock};
 use crate::identity::Tenant;
 use crate::salesforce::setup;
 
 /// Prints what to set up in Salesforce for the org that `wanted` is the name or the id of, and tests its certificates.
-pub fn check(wanted: &str, path: &Path) -> ExitCode {
-    let settings = match config::load(path, &Process) {
+pub async fn check(wanted: &str, path: &Path) -> ExitCode {
+    let kept = Kept::of(path).await;
+    let settings = match config::load(path, &kept.around()) {
         Ok(settings) => settings,
         Err(mistakes) => {
             eprintln!("{mistakes}");

@@ -7,7 +7,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
+use super::kept::Kept;
 use crate::app::{App, Listeners, Reloader, World};
 use crate::config::{self, Process, Settings, Surroundings, Watched};
 use crate::identity::ApiKey;
@@ -20,8 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Runs the gateway until a signal ends it.
 pub async fn run(path: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let (settings, watched, key) = if let Some(path) = &path {
-        let (settings, watched) = config::load_watched(path, &Process);
-        (settings?, Some((path.clone(), watched)), None)
+        let kept = Kept::of(path).await;
+        let (settings, watched) = config::load_watched(path, &kept.around());
+        (settings?, Some((path.clone(), watched, kept)), None)
     } else {
         let key = ApiKey::generate()
             .map_err(|_| anyhow::anyhow!("the system has no randomness to give"))?;
@@ -52,8 +55,12 @@ pub async fn run(path: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     }
     let app = App::build(settings.clone(), World::default())?;
     let lifecycle = app.lifecycle();
-    if let Some((path, watched)) = watched {
-        let now = (settings.clone(), watched);
+    if let Some((path, watched, kept)) = watched {
+        let now = Now {
+            settings: settings.clone(),
+            watched,
+            kept,
+        };
         let watch = reload(path, now, app.reloader(), lifecycle.clone())?;
         lifecycle.spawn("config", watch);
     }
@@ -112,53 +119,79 @@ async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
     }
 }
 
-/// Reads the config again on `SIGHUP` and when a file of it changed; a bad one is refused as a whole.
+/// What is in force.
+struct Now {
+    settings: Settings,
+    watched: Watched,
+    kept: Kept,
+}
+
+/// Reads the config again on `SIGHUP` and when a file of it or a value in a vault changed; a bad one is refused as a whole.
 fn reload(
     path: PathBuf,
-    (mut current, mut watched): (Settings, Watched),
+    mut now: Now,
     reloader: Reloader,
     lifecycle: Lifecycle,
 ) -> anyhow::Result<impl Future<Output = ()> + Send> {
     let mut hangup = signals(SignalKind::hangup())?;
     Ok(async move {
-        loop {
-            let asked = tokio::select! {
-                _ = hangup.recv() => true,
-                () = tokio::time::sleep(LOOK_EVERY) => false,
-                () = lifecycle.draining() => return,
-            };
-            if asked || watched.has_changed(&Process) {
-                watched = take(&path, &mut current, &reloader);
+        let watch = async {
+            let mut asked_at = Instant::now();
+            loop {
+                let refresh = now.kept.refresh().map(|refresh| asked_at + refresh);
+                let hung_up = tokio::select! {
+                    _ = hangup.recv() => true,
+                    () = tokio::time::sleep(LOOK_EVERY) => false,
+                    () = until(refresh) => false,
+                };
+                let has_changed = hung_up || now.watched.has_changed(&Process);
+                let is_due = refresh.is_some_and(|refresh| refresh <= Instant::now());
+                if has_changed || is_due {
+                    let another = now.kept.look_again(&path).await;
+                    asked_at = Instant::now();
+                    if has_changed || another {
+                        take(&path, &mut now, &reloader);
+                    }
+                }
             }
+        };
+        tokio::select! {
+            () = watch => {}
+            () = lifecycle.draining() => {}
         }
     })
 }
 
-/// Puts the config on disk into force, or says why not; tells which files it consists of now.
-fn take(path: &Path, current: &mut Settings, reloader: &Reloader) -> Watched {
-    let (read, watched) = config::load_watched(path, &Process);
-    match read {
-        Ok(settings) => {
-            let waiting = config::differs_beyond_reload(current, &settings);
-            if waiting.contains(&"providers") {
-                // New routes could lead to a provider that is not there.
-                reloader.refused();
-                tracing::error!(
-                    "config refused: changed providers take a restart; the one in force serves on"
-                );
-                return watched;
-            }
-            if !waiting.is_empty() {
-                tracing::warn!(sections = ?waiting, "changed sections that take a restart");
-            }
-            reloader.replace(&settings);
-            *current = settings;
-            tracing::info!("config reloaded");
-        }
+/// Resolves at that time, or never where there is none.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Puts the config on disk into force, or says why not; notes which files it consists of now.
+fn take(path: &Path, now: &mut Now, reloader: &Reloader) {
+    let (read, watched) = config::load_watched(path, &now.kept.around());
+    now.watched = watched;
+    let settings = match read {
+        Ok(settings) => settings,
         Err(mistakes) => {
             reloader.refused();
             tracing::error!(%mistakes, "config refused; the one in force serves on");
+            return;
         }
+    };
+    let waiting = config::differs_beyond_reload(&now.settings, &settings);
+    if !waiting.is_empty() {
+        tracing::warn!(sections = ?waiting, "changed sections that take a restart");
     }
-    watched
+    let providers_differ = config::providers_differ(&now.settings, &settings);
+    if let Err(why) = reloader.replace(&settings, providers_differ) {
+        reloader.refused();
+        tracing::error!("config refused: {why:#}; the one in force serves on");
+        return;
+    }
+    now.settings = settings;
+    tracing::info!("config reloaded");
 }

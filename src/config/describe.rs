@@ -18,6 +18,7 @@ use crate::shared::OnOutage;
 use crate::shared::seal::Keys;
 use crate::telemetry::otlp::Protocol;
 use crate::telemetry::{self, audit};
+use crate::vaults;
 
 /// Lines under headings, each with a label.
 #[derive(Default)]
@@ -68,6 +69,28 @@ pub fn describe(settings: &Settings, now: Timestamp) -> String {
         }
     }
     page.text()
+}
+
+/// Which vaults are asked, and how often.
+fn asked(vaults: &vaults::Settings) -> String {
+    let hashicorp = vaults
+        .hashicorp
+        .as_ref()
+        .map(|vault| format!("Vault at {}", written(&vault.address)));
+    let aws = vaults
+        .aws
+        .as_ref()
+        .map(|aws| format!("AWS Secrets Manager in {}", aws.region));
+    let google = vaults
+        .google
+        .as_ref()
+        .map(|_| "Google Secret Manager".to_owned());
+    let named: Vec<String> = [hashicorp, aws, google].into_iter().flatten().collect();
+    format!(
+        "{}, asked again every {} s",
+        named.join(", "),
+        vaults.refresh.as_secs()
+    )
 }
 
 /// Where traces and metrics go.
@@ -161,6 +184,9 @@ fn server(settings: &Settings, page: &mut Page) {
     };
     page.line("logs", logs);
     page.line("traces", collected(settings));
+    if let Some(vaults) = &settings.vaults {
+        page.line("vaults", asked(vaults));
+    }
     let audit = match &settings.audit {
         audit::Target::Stdout => "standard output".to_owned(),
         audit::Target::File(path) => format!("appended to {}", path.display()),

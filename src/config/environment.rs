@@ -2,19 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::{Table, Value};
 
 use super::mistakes::{Notebook, did_you_mean, looks_secret, shown_of_unknown};
 use super::reader::{Entry, full_key};
 use crate::domain::TaskName;
+use crate::vaults::{Reference, Trouble, Values};
 
 /// What every override begins with. A single underscore belongs to others, as in `BELAY_SERVICE_HOST`.
 const PREFIX: &str = "BELAY__";
 
 /// Tables whose values the environment may set, beside `tasks`.
-const PLAIN: [&str; 6] = [
+const PLAIN: [&str; 7] = [
     "server",
+    "secrets",
     "cache",
     "shared",
     "idempotency",
@@ -36,11 +38,29 @@ pub trait Surroundings {
     /// # Errors
     /// Where it cannot be read.
     fn file(&self, path: &Path) -> std::io::Result<Vec<u8>>;
+    /// What a vault keeps at `reference`.
+    ///
+    /// # Errors
+    /// Why that cannot be had.
+    fn kept(&self, reference: &Reference) -> Result<SecretString, Trouble> {
+        let section = reference.kind.section();
+        Err(Trouble(format!(
+            "needs [{section}], which says where that vault is"
+        )))
+    }
 }
 
 /// The real surroundings.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Process;
+
+/// Surroundings, with what vaults were asked for.
+pub struct WithVaults<'a> {
+    /// Everything else.
+    pub around: &'a dyn Surroundings,
+    /// What was asked for.
+    pub values: &'a Values,
+}
 
 /// Looks secrets up where the file says they are.
 pub struct Secrets<'a> {
@@ -68,6 +88,27 @@ impl Surroundings for Process {
 
     fn file(&self, path: &Path) -> std::io::Result<Vec<u8>> {
         std::fs::read(path)
+    }
+}
+
+impl Surroundings for WithVaults<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.around.variable(name)
+    }
+
+    fn variables(&self) -> Vec<(String, String)> {
+        self.around.variables()
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        self.around.file(path)
+    }
+
+    fn kept(&self, reference: &Reference) -> Result<SecretString, Trouble> {
+        match self.values.get(reference) {
+            Some(value) => value.clone(),
+            None => self.around.kept(reference),
+        }
     }
 }
 
@@ -171,8 +212,7 @@ impl Secrets<'_> {
     }
 
     fn revealed(&self, entry: &Entry<'_>, may_hold: fn(u8) -> bool) -> Option<SecretString> {
-        const WANTED: &str =
-            "must be a reference to a secret, env:NAME or file:PATH, never the secret itself";
+        const WANTED: &str = "must be a reference to a secret, env:NAME, file:PATH or one of a vault, never the secret itself";
         let Some(reference) = entry.plain() else {
             entry.note_redacted(WANTED);
             return None;
@@ -189,6 +229,8 @@ impl Secrets<'_> {
                 .ok_or_else(|| format!("the variable {name} is not set; set it to the secret"))
         } else if let Some(path) = reference.strip_prefix("file:").filter(|p| is_path(p)) {
             self.content(Path::new(path), "the secret")
+        } else if let Some(kept) = self.kept(reference) {
+            kept
         } else {
             entry.note_redacted(WANTED);
             return None;
@@ -204,16 +246,18 @@ impl Secrets<'_> {
 
     /// The file of credentials that `entry` refers to; `of_whom` says whose.
     pub fn reveal_json(&self, entry: &Entry<'_>, of_whom: &str) -> Option<SecretString> {
-        let wanted = format!("must be a file of credentials of {of_whom}, file:PATH");
-        let reference = entry.plain().and_then(|text| text.strip_prefix("file:"));
-        let Some(path) = reference.filter(|path| is_path(path)) else {
+        let wanted =
+            format!("must be a file of credentials of {of_whom}, file:PATH or one of a vault");
+        let reference = entry.plain().unwrap_or_default();
+        let found = if let Some(path) = reference.strip_prefix("file:").filter(|p| is_path(p)) {
+            self.content(Path::new(path), "the secret")
+        } else if let Some(kept) = self.kept(reference) {
+            kept
+        } else {
             entry.note_redacted(wanted);
             return None;
         };
-        let found = self
-            .content(Path::new(path), "the secret")
-            .and_then(credentials);
-        match found {
+        match found.and_then(credentials) {
             Ok(secret) => Some(secret),
             Err(problem) => {
                 entry.note(problem);
@@ -225,7 +269,7 @@ impl Secrets<'_> {
     /// The PEM that `entry` refers to; `what` says what is in it.
     pub fn reveal_pem(&self, entry: &Entry<'_>, what: &str) -> Option<String> {
         let wanted = format!(
-            "must be a reference to {what} in PEM, env:NAME or file:PATH, never the text itself"
+            "must be a reference to {what} in PEM, env:NAME, file:PATH or one of a vault, never the text itself"
         );
         let reference = entry.plain().unwrap_or_default();
         let found = if let Some(name) = reference.strip_prefix("env:").filter(|n| is_name(n)) {
@@ -233,11 +277,32 @@ impl Secrets<'_> {
             value.ok_or_else(|| format!("the variable {name} is not set; set it to {what} in PEM"))
         } else if let Some(path) = reference.strip_prefix("file:").filter(|p| is_path(p)) {
             self.content(Path::new(path), what)
+        } else if let Some(kept) = self.kept(reference) {
+            kept
         } else {
             entry.note_redacted(wanted);
             return None;
         };
         found.map_err(|problem| entry.note(problem)).ok()
+    }
+
+    /// What a vault keeps there; `None` where `reference` is none to a vault.
+    fn kept(&self, reference: &str) -> Option<Result<String, String>> {
+        let reference = match Reference::parse(reference)? {
+            Ok(reference) => reference,
+            Err(wanted) => {
+                return Some(Err(format!(
+                    "is no reference that a vault knows; it must be {wanted}"
+                )));
+            }
+        };
+        let kept = self.around.kept(&reference);
+        let kept = kept.map(|text| {
+            text.expose_secret()
+                .trim_end_matches(['\r', '\n'])
+                .to_owned()
+        });
+        Some(kept.map_err(|Trouble(why)| why))
     }
 
     fn content(&self, path: &Path, what: &str) -> Result<String, String> {

@@ -30,6 +30,7 @@ mod providers;
 mod reader;
 #[cfg(test)]
 mod scripted;
+mod secrets;
 mod settings;
 mod shared;
 mod tasks;
@@ -39,7 +40,8 @@ mod warnings;
 mod watch;
 
 pub use describe::describe;
-pub use environment::{Process, Surroundings};
+pub use environment::{Process, Surroundings, WithVaults};
 pub use mistakes::{Mistake, Mistakes, did_you_mean};
-pub use settings::{Settings, differs_beyond_reload, load, read, sandbox};
+pub use secrets::{Wanted, wanted};
+pub use settings::{Settings, differs_beyond_reload, load, providers_differ, read, sandbox};
 pub use watch::{Watched, load_watched};

@@ -9,6 +9,7 @@ use super::environment::{Secrets, Surroundings, overlay};
 use super::mistakes::{Mistakes, Notebook};
 use super::models::{self, Prices};
 use super::reader::Section;
+use super::secrets as vault_settings;
 use super::telemetry as watched;
 use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls};
 use crate::domain::OrgName;
@@ -35,6 +36,8 @@ pub struct Settings {
     pub shared: Option<crate::shared::Settings>,
     /// Sizes and times of the core.
     pub engine: engine::Settings,
+    /// The vaults that secrets are kept in, where any are named.
+    pub vaults: Option<crate::vaults::Settings>,
     /// How log lines look.
     pub logs: telemetry::Settings,
     /// Where traces and metrics go, where somebody collects them.
@@ -159,21 +162,14 @@ pub fn sandbox(key: &KeyHash, around: &dyn Surroundings) -> Result<Settings, Mis
     read(&format!("{upstream}{org}"), around)
 }
 
-/// Sections that differ between the two and take a restart to change; orgs, models, prices and tasks take none.
+/// Sections that differ between the two and take a restart to change; orgs, providers, models, prices and tasks take none.
 #[must_use]
 pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let same_providers = old.providers.len() == new.providers.len()
-        && old
-            .providers
-            .iter()
-            .zip(&new.providers)
-            .all(|(old, new)| is_same(old, new));
     [
         (
             "server",
             is_same_server(&old.server, &new.server) && old.lifecycle == new.lifecycle,
         ),
-        ("providers", same_providers),
         ("shared", old.shared == new.shared),
         ("cache", old.engine.cache_bytes == new.engine.cache_bytes),
         (
@@ -186,6 +182,13 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
     .into_iter()
     .filter_map(|(section, same)| (!same).then_some(section))
     .collect()
+}
+
+/// Whether the providers of the two differ, be it by a secret alone.
+#[must_use]
+pub fn providers_differ(old: &Settings, new: &Settings) -> bool {
+    let (old, new) = (&old.providers, &new.providers);
+    old.len() != new.len() || !old.iter().zip(new).all(|(old, new)| is_same(old, new))
 }
 
 /// Other certificates take no restart; TLS where there was none, or none where there was, does.
@@ -254,6 +257,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> Mistakes {
 /// Every section. What others refer to comes first.
 fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Settings {
     let mut root = Section::root(table, notebook);
+    let vaults = vault_settings::read(&mut root, secrets);
     let (server, lifecycle) = server(root.section("server"), secrets);
     let mut providers = providers::read(&mut root, secrets);
     let prices = models::prices(&mut root);
@@ -284,6 +288,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         tokens,
         shared,
         engine,
+        vaults,
         logs,
         otlp,
         audit,
@@ -583,10 +588,7 @@ mod tests {
         assert!(differs("requests_per_minute = 600", "requests_per_minute = 6").is_empty());
         assert!(differs("claude-opus-5-5", "claude-opus-5").is_empty());
         assert_eq!(differs("drain_s = 120", "drain_s = 12"), ["server"]);
-        assert_eq!(
-            differs("latency_ms = 250", "latency_ms = 251"),
-            ["providers"]
-        );
+        assert!(differs("latency_ms = 250", "latency_ms = 251").is_empty());
         assert_eq!(differs("bytes = 268_435_456", "bytes = 1"), ["cache"]);
         assert_eq!(
             differs("bytes = 67_108_864", "bytes = 68_000_000"),
@@ -596,7 +598,8 @@ mod tests {
 
         let rotated = around.clone().with("ANTHROPIC_API_KEY", "sk-ant-rotated");
         let new = read(Scripted::EXAMPLE, &rotated).expect("a good config");
-        assert_eq!(differs_beyond_reload(&old, &new), ["providers"]);
+        assert!(differs_beyond_reload(&old, &new).is_empty());
+        assert!(providers_differ(&old, &new) && !providers_differ(&old, &old));
     }
 
     #[test]

@@ -10,11 +10,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use secrecy::SecretString;
 use sha2::{Digest, Sha256};
 
 use super::environment::Surroundings;
 use super::mistakes::Mistakes;
 use super::settings::{Settings, load};
+use crate::vaults::{Reference, Trouble};
 
 /// The SHA-256 of a file's content; `None` for a file that cannot be read.
 type Content = Option<[u8; 32]>;
@@ -72,6 +74,10 @@ impl Surroundings for Remembering<'_> {
         let read = self.around.file(path);
         self.files.borrow_mut().insert(path.to_owned(), hash(&read));
         read
+    }
+
+    fn kept(&self, reference: &Reference) -> Result<SecretString, Trouble> {
+        self.around.kept(reference)
     }
 }
 

@@ -111,9 +111,16 @@ impl Repeat {
 }
 
 impl Dispatch {
-    /// The batches of `provider`, if it takes any.
-    pub fn batches(&self, provider: &ProviderName) -> Option<&dyn Batches> {
-        self.upstreams.get(provider)?.provider.batches()
+    /// Whether `provider` takes batches.
+    pub fn takes_batches(&self, provider: &ProviderName) -> bool {
+        let upstream = self.upstream(provider);
+        upstream.is_some_and(|upstream| upstream.provider.batches().is_some())
+    }
+
+    /// What is derived for `purpose` from the secret that `provider` is asked with; `None` where it takes no batches.
+    pub fn batch_secret(&self, provider: &ProviderName, purpose: &str) -> Option<[u8; 32]> {
+        let upstream = self.upstream(provider)?;
+        Some(upstream.provider.batches()?.derived_secret(purpose))
     }
 
     /// Asks `provider` about batches, again where that may help and is allowed.
@@ -129,11 +136,12 @@ impl Dispatch {
         ask: impl for<'a> Fn(&'a dyn Batches) -> BoxFuture<'a, Result<T, providers::Error>>,
     ) -> Result<T, Error> {
         self.retries.deposit();
-        let upstream = self.upstreams.get(provider);
-        let Some((upstream, batches)) =
-            upstream.and_then(|upstream| Some((upstream, upstream.provider.batches()?)))
+        let upstream = self.upstream(provider);
+        let Some((upstream, batches)) = upstream
+            .as_ref()
+            .and_then(|upstream| Some((upstream, upstream.provider.batches()?)))
         else {
-            // Providers do not change by a reload, and whoever asks has looked.
+            // Whoever asks has looked; a reload took it away in between.
             return Err(Error::Upstream(Fault::Unreachable.into()));
         };
         let mut nth = 0;

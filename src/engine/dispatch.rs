@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::breaker::Breakers;
@@ -26,7 +27,7 @@ use crate::telemetry::{Metrics, Traces};
 
 /// Sends questions to providers.
 pub struct Dispatch {
-    pub(super) upstreams: BTreeMap<ProviderName, Upstream>,
+    upstreams: ArcSwap<Upstreams>,
     limits: Arc<Limits>,
     breakers: Arc<Breakers>,
     pub(super) retries: RetryBudget,
@@ -36,6 +37,9 @@ pub struct Dispatch {
     pub(super) metrics: Arc<Metrics>,
     traces: Traces,
 }
+
+/// The providers by their names.
+pub type Upstreams = BTreeMap<ProviderName, Arc<Upstream>>;
 
 /// One provider and its slots.
 pub struct Upstream {
@@ -166,7 +170,7 @@ impl Turn {
 impl Dispatch {
     /// Sends to `upstreams`, inside `limits`; no call lives longer than `longest_life`.
     pub fn new(
-        upstreams: BTreeMap<ProviderName, Upstream>,
+        upstreams: Upstreams,
         limits: Arc<Limits>,
         longest_life: Duration,
         (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
@@ -175,7 +179,7 @@ impl Dispatch {
         Self {
             breakers: Breakers::new(Arc::clone(&clock), Arc::clone(&metrics)),
             retries: RetryBudget::new(Arc::clone(&clock)),
-            upstreams,
+            upstreams: ArcSwap::from_pointee(upstreams),
             limits,
             longest_life,
             clock,
@@ -183,6 +187,20 @@ impl Dispatch {
             metrics,
             traces,
         }
+    }
+
+    /// Asks these providers from now on. Calls under way keep those that they have begun with.
+    pub fn replace(&self, upstreams: Upstreams) {
+        self.upstreams.store(Arc::new(upstreams));
+    }
+
+    /// The providers as they stand.
+    pub fn upstreams(&self) -> Arc<Upstreams> {
+        self.upstreams.load_full()
+    }
+
+    pub(super) fn upstream(&self, name: &ProviderName) -> Option<Arc<Upstream>> {
+        self.upstreams.load().get(name).cloned()
     }
 
     /// Asks the targets of `route` in their order until one answers.
@@ -240,7 +258,7 @@ impl Dispatch {
         hold.release();
         let mut last = None;
         for target in &route.targets {
-            let Some(upstream) = self.upstreams.get(&target.provider) else {
+            let Some(upstream) = self.upstream(&target.provider) else {
                 continue;
             };
             let Some(counting) = upstream.provider.count_tokens(question.outgoing(target)) else {
@@ -357,8 +375,8 @@ impl Dispatch {
         question: &dyn Question,
         way: Way,
     ) -> Result<Attempted, Error> {
-        let Some(upstream) = self.upstreams.get(&target.provider) else {
-            // The config checks every route against its providers, and providers do not change by a reload.
+        let Some(upstream) = self.upstream(&target.provider) else {
+            // The config checks every route against its providers; a reload took this one away while the call was under way.
             return Err(Error::Upstream(Fault::Unreachable.into()));
         };
         let outgoing = question.outgoing(target);

@@ -16,6 +16,7 @@ use crate::domain::OrgId;
 
 /// The slots of one provider.
 pub struct Slots {
+    count: u32,
     are_shared: Box<AreShared>,
     state: Mutex<State>,
 }
@@ -44,6 +45,7 @@ impl Slots {
     /// So many slots, all free, of orgs that share them as long as `are_shared` says so.
     pub fn new(count: u32, are_shared: impl Fn() -> bool + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
+            count,
             are_shared: Box::new(are_shared),
             state: Mutex::new(State {
                 free: count,
@@ -51,6 +53,11 @@ impl Slots {
                 lines: VecDeque::new(),
             }),
         })
+    }
+
+    /// How many there are, free or not.
+    pub fn count(&self) -> u32 {
+        self.count
     }
 
     /// Waits for a slot; `None` where none comes free before the patience ends.

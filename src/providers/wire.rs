@@ -86,7 +86,23 @@ pub fn client_of(base: &str) -> Result<reqwest::Client, reqwest::Error> {
     built(Url::parse(base).is_ok_and(|url| is_near(&url)))
 }
 
+/// The same as [`client`], which trusts the authority in `ca`, in PEM, as well.
+///
+/// # Errors
+/// Where the machine holds no root certificates, or `ca` is none.
+pub fn client_trusting(url: &Url, ca: Option<&str>) -> Result<reqwest::Client, reqwest::Error> {
+    let Some(ca) = ca else {
+        return client(url);
+    };
+    let roots = reqwest::Certificate::from_pem_bundle(ca.as_bytes())?;
+    builder(is_near(url)).tls_certs_merge(roots).build()
+}
+
 fn built(near: bool) -> Result<reqwest::Client, reqwest::Error> {
+    builder(near).build()
+}
+
+fn builder(near: bool) -> reqwest::ClientBuilder {
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -94,8 +110,7 @@ fn built(near: bool) -> Result<reqwest::Client, reqwest::Error> {
         .tcp_nodelay(true)
         .pool_idle_timeout(Duration::from_secs(50))
         .user_agent(concat!("belay/", env!("CARGO_PKG_VERSION")));
-    let builder = if near { builder.no_proxy() } else { builder };
-    builder.build()
+    if near { builder.no_proxy() } else { builder }
 }
 
 /// Whether no proxy can stand between: this machine, or the address at which a machine's own metadata is told.

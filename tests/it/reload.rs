@@ -99,3 +99,74 @@ async fn a_policy_that_is_reloaded_holds_at_once_also_for_what_is_cached() {
     .await;
     assert!(!upstream.seen()[1].body.contains(ADDRESS));
 }
+
+#[tokio::test]
+async fn a_provider_takes_another_key_another_address_and_another_name_without_a_restart() {
+    let (first, second) = (Upstream::good().await, Upstream::good().await);
+    let config = Config::to(&first);
+    let belay = Belay::serve(&config).await;
+    belay.brief(&opportunity_named(0)).send().await.expect_ok();
+    assert_eq!(first.count(), 1);
+    let key = |upstream: &Upstream| {
+        let seen = upstream.seen();
+        let key = seen.last().and_then(|seen| seen.header("x-api-key"));
+        key.map(str::to_owned)
+    };
+    let before = key(&first).expect("a key");
+
+    belay.write("key", "sk-of-after-the-rotation");
+    let rotated = config
+        .text()
+        .replace("\"env:UPSTREAM_KEY\"", "\"file:key\"");
+    belay.rewrite(&rotated);
+    belay.signal("HUP").await;
+    let mut nth = 0;
+    until("the key of the file", async || {
+        nth += 1;
+        belay
+            .brief(&opportunity_named(nth))
+            .send()
+            .await
+            .expect_ok();
+        key(&first).as_deref() == Some("sk-of-after-the-rotation")
+    })
+    .await;
+    assert_ne!(before, "sk-of-after-the-rotation");
+
+    // The file alone changes, which is what a mounted secret does.
+    belay.write("key", "sk-of-the-next-rotation");
+    until("the next key", async || {
+        nth += 1;
+        belay
+            .brief(&opportunity_named(nth))
+            .send()
+            .await
+            .expect_ok();
+        key(&first).as_deref() == Some("sk-of-the-next-rotation")
+    })
+    .await;
+
+    let moved = rotated
+        .replace(&first.address(), &second.address())
+        .replace("\"claude\"", "\"elsewhere\"");
+    belay.rewrite(&moved);
+    belay.signal("HUP").await;
+    until("the other provider", async || {
+        nth += 1;
+        belay
+            .brief(&opportunity_named(nth))
+            .send()
+            .await
+            .expect_ok();
+        second.count() > 0
+    })
+    .await;
+    let seen = first.count();
+    belay
+        .brief(&opportunity_named("last"))
+        .send()
+        .await
+        .expect_ok();
+    assert_eq!(first.count(), seen);
+    assert!(!failed(&belay).await);
+}

@@ -54,7 +54,11 @@ impl Credentials {
         self.kept.get(|| self.fetch()).await
     }
 
-    async fn fetch(&self) -> Result<Fresh<aws_credential_types::Credentials>, Trouble> {
+    /// Credentials as the chain gives them now, whatever is kept.
+    ///
+    /// # Errors
+    /// Where it gives none.
+    pub async fn fetch(&self) -> Result<Fresh<aws_credential_types::Credentials>, Trouble> {
         let chain = self.chain.get_or_init(|| self.chain()).await;
         let credentials = chain
             .provide_credentials()

@@ -12,6 +12,7 @@ use aws_sigv4::http_request::{
     PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
+use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use url::{Position, Url};
 
@@ -22,13 +23,45 @@ const SERVICE: &str = "bedrock";
 /// What we send.
 pub const JSON: &str = "application/json";
 
-/// The headers that sign a POST of `body` to `url`, as of `now`.
+/// What a signature is for.
+pub struct Purpose<'a> {
+    /// The service, by the name that it is signed for.
+    pub service: &'a str,
+    /// What the body is.
+    pub content_type: &'a str,
+    /// The operation, where it stands in a header.
+    pub target: Option<&'a str>,
+}
+
+/// Bedrock's APIs.
+const BEDROCK: Purpose<'static> = Purpose {
+    service: SERVICE,
+    content_type: JSON,
+    target: None,
+};
+
+/// The headers that sign a POST of `body` to `url`, as of `now`, for Bedrock.
 ///
 /// # Errors
 /// Where the credentials cannot stand in a header, or `url` is none.
 pub fn headers(
     url: &str,
     body: &[u8],
+    credentials: &Credentials,
+    region: &str,
+    now: SystemTime,
+) -> Result<HeaderMap, Trouble> {
+    signed(url, body, &BEDROCK, credentials, region, now)
+}
+
+/// The same for another purpose; a target stands among what is signed.
+///
+/// # Errors
+/// As [`headers`].
+pub fn signed(
+    url: &str,
+    body: &[u8],
+    purpose: &Purpose<'_>,
     credentials: &Credentials,
     region: &str,
     now: SystemTime,
@@ -41,14 +74,16 @@ pub fn headers(
     let params = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)
-        .name(SERVICE)
+        .name(purpose.service)
         .time(now)
         .settings(settings)
         .build()
         .map_err(|error| Trouble::of(&error))?
         .into();
-    let signed = [("host", host), ("content-type", JSON)];
-    let request = SignableRequest::new("POST", url, signed.into_iter(), SignableBody::Bytes(body))
+    let target = purpose.target.map(|target| ("x-amz-target", target));
+    let named = [("host", host), ("content-type", purpose.content_type)];
+    let named = named.into_iter().chain(target);
+    let request = SignableRequest::new("POST", url, named, SignableBody::Bytes(body))
         .map_err(|error| Trouble::of(&error))?;
     let (instructions, _) = sign(request, &params)
         .map_err(|error| Trouble::of(&error))?
@@ -65,7 +100,11 @@ pub fn headers(
     let mut all: HeaderMap = pairs
         .collect::<Result<_, _>>()
         .map_err(|error| Trouble::of(&error))?;
-    all.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|error| Trouble::of(&error));
+    all.insert(CONTENT_TYPE, value(purpose.content_type)?);
+    if let Some(target) = purpose.target {
+        all.insert(HeaderName::from_static("x-amz-target"), value(target)?);
+    }
     Ok(all)
 }
 

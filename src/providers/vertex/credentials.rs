@@ -64,7 +64,11 @@ impl Credentials {
         Ok(wire::credential("authorization", &bearer)?)
     }
 
-    async fn token(&self) -> Result<String, Trouble> {
+    /// A token that is good now.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub async fn token(&self) -> Result<String, Trouble> {
         let built = self.built()?;
         let told = tokio::time::timeout(PATIENCE, built.credentials.access_token()).await;
         match told {

@@ -123,8 +123,7 @@ impl RelayBatches {
 
     /// What the ids of batches at `provider` are sealed with.
     fn secret_at(&self, provider: &ProviderName) -> Option<[u8; 32]> {
-        let batches = self.parts.dispatch.batches(provider)?;
-        Some(batches.derived_secret(PURPOSE))
+        self.parts.dispatch.batch_secret(provider, PURPOSE)
     }
 }
 

@@ -31,7 +31,7 @@ impl Placing {
             let route = models::way(org, name);
             routes.push(route.ok_or_else(|| unknown(org, name.as_str(), *first))?);
         }
-        let takes = |target: &&Target| dispatch.batches(&target.provider).is_some();
+        let takes = |target: &&Target| dispatch.takes_batches(&target.provider);
         let mut offered: Option<Vec<&ProviderName>> = None;
         for (route, (name, _)) in routes.iter().zip(&requests.models) {
             let of_the_model = route.targets.iter().filter(takes);
