@@ -27,7 +27,7 @@ use crate::telemetry::{Metrics, Traces};
 
 /// Sends questions to providers.
 pub struct Dispatch {
-    upstreams: ArcSwap<Upstreams>,
+    known: ArcSwap<Known>,
     limits: Arc<Limits>,
     breakers: Arc<Breakers>,
     pub(super) retries: RetryBudget,
@@ -40,6 +40,13 @@ pub struct Dispatch {
 
 /// The providers by their names.
 pub type Upstreams = BTreeMap<ProviderName, Arc<Upstream>>;
+
+/// The providers of the config, and those of the one before it: calls under way may still have its routes.
+#[derive(Default)]
+struct Known {
+    now: Arc<Upstreams>,
+    before: Arc<Upstreams>,
+}
 
 /// One provider and its slots.
 pub struct Upstream {
@@ -179,7 +186,10 @@ impl Dispatch {
         Self {
             breakers: Breakers::new(Arc::clone(&clock), Arc::clone(&metrics)),
             retries: RetryBudget::new(Arc::clone(&clock)),
-            upstreams: ArcSwap::from_pointee(upstreams),
+            known: ArcSwap::from_pointee(Known {
+                now: Arc::new(upstreams),
+                before: Arc::default(),
+            }),
             limits,
             longest_life,
             clock,
@@ -189,18 +199,26 @@ impl Dispatch {
         }
     }
 
-    /// Asks these providers from now on. Calls under way keep those that they have begun with.
+    /// Asks these providers from now on; a call under way whose route leads to one that is gone finds it still.
     pub fn replace(&self, upstreams: Upstreams) {
-        self.upstreams.store(Arc::new(upstreams));
+        self.known.store(Arc::new(Known {
+            now: Arc::new(upstreams),
+            before: self.upstreams(),
+        }));
     }
 
     /// The providers as they stand.
     pub fn upstreams(&self) -> Arc<Upstreams> {
-        self.upstreams.load_full()
+        Arc::clone(&self.known.load().now)
     }
 
     pub(super) fn upstream(&self, name: &ProviderName) -> Option<Arc<Upstream>> {
-        self.upstreams.load().get(name).cloned()
+        let known = self.known.load();
+        known
+            .now
+            .get(name)
+            .or_else(|| known.before.get(name))
+            .cloned()
     }
 
     /// Asks the targets of `route` in their order until one answers.
@@ -376,7 +394,7 @@ impl Dispatch {
         way: Way,
     ) -> Result<Attempted, Error> {
         let Some(upstream) = self.upstream(&target.provider) else {
-            // The config checks every route against its providers; a reload took this one away while the call was under way.
+            // The config checks every route against its providers; two reloads took this one away while the call was under way.
             return Err(Error::Upstream(Fault::Unreachable.into()));
         };
         let outgoing = question.outgoing(target);

@@ -103,7 +103,10 @@ async fn a_policy_that_is_reloaded_holds_at_once_also_for_what_is_cached() {
 #[tokio::test]
 async fn a_provider_takes_another_key_another_address_and_another_name_without_a_restart() {
     let (first, second) = (Upstream::good().await, Upstream::good().await);
-    let config = Config::to(&first);
+    // It is asked until it has noticed, however often that is.
+    let config = Config::to(&first)
+        .limit("requests_per_minute", 1_000_000)
+        .limit("tokens_per_minute", 1_000_000_000);
     let belay = Belay::serve(&config).await;
     belay.brief(&opportunity_named(0)).send().await.expect_ok();
     assert_eq!(first.count(), 1);
