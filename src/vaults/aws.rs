@@ -62,8 +62,9 @@ impl Client {
             .map_err(told)?;
         let request = self.http.post(&self.url).headers(headers).body(body);
         let (status, body) = answered(request).await?;
-        let mut answer = json(&body)?;
         if status != 200 {
+            // Whoever refuses before the service does may say so in another form.
+            let answer = json(&body).unwrap_or_default();
             let kind = answer["__type"].as_str().unwrap_or_default();
             // A namespace may stand before the name.
             let kind = kind.rsplit('#').next().unwrap_or_default();
@@ -81,7 +82,7 @@ impl Client {
                 _ => format!("cannot be read: AWS answered {status}"),
             }));
         }
-        match answer["SecretString"].take() {
+        match json(&body)?["SecretString"].take() {
             Value::String(text) => Ok(Content::Text(text.into())),
             _ => Err(Trouble(
                 "keeps bytes and no text; store it as SecretString".to_owned(),
