@@ -6,45 +6,36 @@ page.py BELAY FOLDER
 import contextlib
 import hashlib
 import json
-import os
-import queue
-import random
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "parts"))
+from parts import WAIT_S, Gateway, quiet_port  # noqa: E402
+
 KEY = "belay_test_key_of_the_page"
-WAIT_S = 30
-
-
-@contextlib.contextmanager
-def running(command, **more):
-    """A process that lives as long as the block does."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, text=True, **more)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(WAIT_S)
 
 
 @contextlib.contextmanager
 def redis(folder):
-    """A store: below the ports that the system gives away, so nobody takes it in between."""
+    """A store: its address."""
     for _ in range(20):
-        port = random.randrange(10_000, 20_000)
+        port = quiet_port()
         command = ["timeout", "120", "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
-        with running(command) as process:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        try:
             while process.poll() is None:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
                     yield f"redis://127.0.0.1:{port}"
                     return
                 time.sleep(0.02)
+        finally:
+            process.terminate()
+            process.wait(WAIT_S)
     raise TimeoutError("no store came up")
 
 
@@ -102,24 +93,8 @@ def status(address, path, key=None, body=None):
 
 def main(belay, folder):
     record = {"attributes": {"type": "Opportunity"}, "Id": "0065f00000QwErTAAV", "Name": "Acme renewal", "Amount": 120000}
-    with contextlib.ExitStack() as stack:
-        environment = {"PATH": os.environ["PATH"], "REDIS_URL": stack.enter_context(redis(folder))}
-        command = ["timeout", "120", belay, "serve", "--config", config(folder)]
-        gateway = stack.enter_context(running(command, stderr=subprocess.PIPE, env=environment))
-        lines = queue.Queue()
-
-        def read():
-            for line in gateway.stderr:
-                lines.put(line)
-            lines.put("")
-
-        threading.Thread(target=read, daemon=True).start()
-        line = lines.get(timeout=WAIT_S)
-        while line and '"listening"' not in line:
-            line = lines.get(timeout=WAIT_S)
-        assert line, "the gateway ended"
-        listening = json.loads(line)
-        address, admin = f"http://{listening['addr']}", f"http://{listening['admin_addr']}"
+    with redis(folder) as store, Gateway(belay, config(folder), {"REDIS_URL": store}) as gateway:
+        address, admin = gateway.address, gateway.admin
         told = [status(address, "/briefing", KEY, {"record": record}) for _ in range(4)] + [status(address, "/whoami")]
         assert told == [200, 200, 200, 429, 401], told
         with urllib.request.urlopen(f"{admin}/metrics", timeout=WAIT_S) as page:

@@ -1,5 +1,7 @@
 //! A config that changes while the gateway serves.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use reqwest::Method;
 
 use crate::helpers::org::{KEY, SECOND_KEY};
@@ -138,16 +140,7 @@ async fn a_provider_takes_another_key_another_address_and_another_name_without_a
 
     // The file alone changes, which is what a mounted secret does.
     belay.write("key", "sk-of-the-next-rotation");
-    until("the next key", async || {
-        nth += 1;
-        belay
-            .brief(&opportunity_named(nth))
-            .send()
-            .await
-            .expect_ok();
-        key(&first).as_deref() == Some("sk-of-the-next-rotation")
-    })
-    .await;
+    asked_with("sk-of-the-next-rotation").await;
 
     let moved = rotated
         .replace(&first.address(), &second.address())

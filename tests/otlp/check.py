@@ -3,31 +3,29 @@
 import concurrent.futures
 import contextlib
 import hashlib
-import http.server
 import json
-import os
 import queue
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
-import grpc
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "parts"))
+import grpc  # noqa: E402
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc  # noqa: E402
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc  # noqa: E402
+from parts import WAIT_S, Gateway, Quiet, message, serving  # noqa: E402
 
 KEY = "belay_test_key_of_the_traces"
 HEADER = "Bearer key-of-the-collector"
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = "00f067aa0ba902b7"
 SCHEMA = "https://opentelemetry.io/schemas/1.42.0"
-WAIT_S = 30
 
 # None of these may be in anything that is exported.
 RECORD = {
@@ -105,7 +103,7 @@ class Collector:
 
         class Handler(Quiet):
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
+                body = self.body()
                 known = kinds.get(self.path)
                 if known and self.headers["content-type"] == "application/x-protobuf":
                     kind, message = known
@@ -116,20 +114,6 @@ class Collector:
             yield address
 
 
-class Quiet(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def answer(self, status, body, media_type):
-        self.send_response(status)
-        self.send_header("content-type", media_type)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-
 class Provider(Quiet):
     """Answers as Claude does, or is overloaded; notes the traces that it is told of."""
 
@@ -137,37 +121,14 @@ class Provider(Quiet):
     overloaded = False
 
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
+        self.body()
         self.seen.append((self.headers["traceparent"], self.headers["tracestate"]))
         if self.overloaded:
             error = {"type": "error", "error": {"type": "overloaded_error", "message": "Kookaburra"}}
-            self.answer(529, json.dumps(error).encode(), "application/json")
+            self.answer(529, error)
             return
-        reply = {
-            "id": "msg_of_the_stand_in",
-            "type": "message",
-            "role": "assistant",
-            "model": "claude-sonnet-5-5-20260901",
-            "content": [{"type": "text", "text": json.dumps(ANSWER)}],
-            "stop_reason": "end_turn",
-            "usage": {
-                "input_tokens": 800,
-                "output_tokens": 90,
-                "cache_read_input_tokens": 200,
-                "cache_creation_input_tokens": 0,
-            },
-        }
-        self.answer(200, json.dumps(reply).encode(), "application/json")
-
-
-@contextlib.contextmanager
-def serving(handler):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
+        usage = {"input_tokens": 800, "output_tokens": 90, "cache_read_input_tokens": 200, "cache_creation_input_tokens": 0}
+        self.answer(200, message(json.dumps(ANSWER), **usage))
 
 
 @contextlib.contextmanager
@@ -199,38 +160,14 @@ targets = [{{ provider = "claude", model = "claude-sonnet-5-5" }}]
 {telemetry}
 """)
         environment = {
-            "PATH": os.environ["PATH"],
             "UPSTREAM_KEY": "key-of-the-stand-in",
             "COLLECTOR_KEY": HEADER,
             "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test",
             "OTEL_BSP_SCHEDULE_DELAY": str(every_ms),
             "OTEL_METRIC_EXPORT_INTERVAL": str(every_ms),
         }
-        process = subprocess.Popen(
-            ["timeout", "120", binary, "serve", "--config", config],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        log, listening = [], queue.Queue()
-
-        def read():
-            for line in process.stderr:
-                log.append(line)
-                if '"listening"' in line:
-                    listening.put(json.loads(line))
-            listening.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        try:
-            told = listening.get(timeout=WAIT_S)
-            assert told, "".join(log)
-            yield f"http://{told['addr']}", f"http://{told['admin_addr']}", log, process
-        finally:
-            process.terminate()
-            process.wait(WAIT_S)
+        with Gateway(binary, config, environment) as started:
+            yield started.address, started.admin, started.log, started.process
 
 
 def call(address, path, headers=(), body=None):

@@ -3,13 +3,10 @@
 import base64
 import contextlib
 import hashlib
-import http.server
 import json
 import os
 import queue
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,9 +17,11 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "parts"))
+from parts import WAIT_S, Gateway, Quiet, message, quiet_port, serving  # noqa: E402
+
 KEY = "belay_test_key_of_the_vaults"
 BIN = Path(sys.executable).parent
-WAIT_S = 40
 # What no output may hold: every value below begins with it.
 MARK = "hidden-value-"
 
@@ -55,34 +54,6 @@ def send(method, url, body=None, headers=()):
 # --- Servers
 
 
-class Quiet(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
-
-    def body(self):
-        return self.rfile.read(int(self.headers["content-length"] or 0))
-
-    def answer(self, status, body):
-        text = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-
-@contextlib.contextmanager
-def serving(handler):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-
-
 class Provider(Quiet):
     """Answers as Claude does, and notes the keys that it is asked with."""
 
@@ -92,27 +63,14 @@ class Provider(Quiet):
         self.body()
         self.keys.append(self.headers["x-api-key"])
         answer = {"headline": "H", "deal_context": "C", "risk_factors": [], "talking_points": ["P"], "next_steps": []}
-        self.answer(
-            200,
-            {
-                "id": "msg_1",
-                "type": "message",
-                "role": "assistant",
-                "model": "claude-sonnet-5-5",
-                "content": [{"type": "text", "text": json.dumps(answer)}],
-                "stop_reason": "end_turn",
-                "usage": {"input_tokens": 8, "output_tokens": 9},
-            },
-        )
+        self.answer(200, message(json.dumps(answer), input_tokens=8, output_tokens=9))
 
 
 @contextlib.contextmanager
 def process(command, environment, is_up):
     """A server on a port of its own, below those that the system gives away: the address that it is at, and it."""
     for _ in range(20):
-        port = random.randrange(10_000, 20_000)
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.2):
-            continue
+        port = quiet_port()
         address = f"http://127.0.0.1:{port}"
         started = subprocess.Popen(
             [str(part).replace("PORT", str(port)) for part in command],
@@ -242,37 +200,15 @@ class Folder:
     def served(self):
         code, told = self.check()
         assert code == 0, told
-        gateway = Gateway(self)
-        try:
+        with Loaded(self) as gateway:
             yield gateway
-        finally:
-            gateway.end()
 
 
-class Gateway:
+class Loaded(Gateway):
+    """A gateway that is called all the while."""
+
     def __init__(self, folder):
-        command = ["timeout", "200", folder.binary, "serve", "--config", folder.path]
-        self.process = subprocess.Popen(
-            command,
-            env=folder.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.log, listening = [], queue.Queue()
-
-        def read():
-            for line in self.process.stderr:
-                self.log.append(line)
-                if '"listening"' in line:
-                    listening.put(json.loads(line))
-            listening.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        told = listening.get(timeout=WAIT_S)
-        assert told, "".join(self.log)
-        self.address, self.admin = f"http://{told['addr']}", f"http://{told['admin_addr']}"
+        super().__init__(folder.binary, folder.path, folder.environment)
         self.stop = threading.Event()
         self.failed = []
         self.load = threading.Thread(target=self.call_on, daemon=True)
@@ -308,8 +244,7 @@ class Gateway:
         self.stop.set()
         self.load.join(WAIT_S)
         page = send("GET", f"{self.admin}/metrics")[1].decode()
-        self.process.terminate()
-        self.process.wait(WAIT_S)
+        super().end()
         same("failed calls", self.failed, [])
         for told in [*self.log, page]:
             assert MARK not in told, told
