@@ -125,17 +125,17 @@ async fn a_provider_takes_another_key_another_address_and_another_name_without_a
         .replace("\"env:UPSTREAM_KEY\"", "\"file:key\"");
     belay.rewrite(&rotated);
     belay.signal("HUP").await;
-    let mut nth = 0;
-    until("the key of the file", async || {
-        nth += 1;
-        belay
-            .brief(&opportunity_named(nth))
-            .send()
-            .await
-            .expect_ok();
-        key(&first).as_deref() == Some("sk-of-after-the-rotation")
-    })
-    .await;
+    let nth = AtomicUsize::new(1);
+    let asked_with = async |wanted: &'static str| {
+        until(wanted, async || {
+            let nth = nth.fetch_add(1, Ordering::Relaxed);
+            let answer = belay.brief(&opportunity_named(nth)).send().await;
+            answer.expect_ok();
+            key(&first).as_deref() == Some(wanted)
+        })
+        .await;
+    };
+    asked_with("sk-of-after-the-rotation").await;
     assert_ne!(before, "sk-of-after-the-rotation");
 
     // The file alone changes, which is what a mounted secret does.
@@ -148,12 +148,9 @@ async fn a_provider_takes_another_key_another_address_and_another_name_without_a
     belay.rewrite(&moved);
     belay.signal("HUP").await;
     until("the other provider", async || {
-        nth += 1;
-        belay
-            .brief(&opportunity_named(nth))
-            .send()
-            .await
-            .expect_ok();
+        let nth = nth.fetch_add(1, Ordering::Relaxed);
+        let answer = belay.brief(&opportunity_named(nth)).send().await;
+        answer.expect_ok();
         second.count() > 0
     })
     .await;
