@@ -93,6 +93,8 @@ pub struct Reloader {
     metrics: Arc<Metrics>,
 }
 
+/// How long an end waits for the collector to take the last of the traces.
+const FOR_THE_COLLECTOR: Duration = Duration::from_secs(3);
 /// How long a start waits for the store.
 const FOR_THE_STORE: Duration = Duration::from_secs(2);
 
@@ -240,6 +242,7 @@ impl App {
             entropy: self.entropy,
             metrics: Arc::clone(&self.metrics),
             traces: self.traces.clone(),
+            scheme: if self.tls.is_some() { "https" } else { "http" },
             allowances: self.state.allowances.clone(),
             lifecycle: lifecycle.clone(),
             trusted_proxies: self.settings.server.trusted_proxies.clone(),
@@ -287,8 +290,9 @@ impl App {
             store.common.books.farewell().await;
         }
         self.audit.close().await;
-        // It blocks, and sends from threads of its own.
-        let _ = tokio::task::spawn_blocking(move || self.traces.close()).await;
+        // It blocks, and sends from threads of its own; a collector that hangs must not outlast the grace of a pod.
+        let closed = tokio::task::spawn_blocking(move || self.traces.close());
+        let _ = tokio::time::timeout(FOR_THE_COLLECTOR, closed).await;
         ended.map_err(|left| {
             let names: Vec<String> = left
                 .iter()

@@ -41,7 +41,10 @@ impl Kept {
 
     /// Asks again, for what the config wants now. Tells whether a value has changed; one that cannot be had again stays.
     pub async fn look_again(&mut self, path: &Path) -> bool {
-        let wanted = config::wanted(path, &Process);
+        let Some(wanted) = config::wanted(path, &Process) else {
+            // A slip in the file is told by whoever reads it; what was fetched is good still when it is mended.
+            return false;
+        };
         let same = self.vaults.as_ref().map(Vaults::settings) == wanted.vaults.as_ref();
         if !same || self.vaults.is_none() {
             let vaults = wanted.vaults.clone().map(Vaults::new).transpose();

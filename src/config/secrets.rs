@@ -10,13 +10,14 @@ use super::addresses;
 use super::environment::{Secrets, Surroundings, overlay};
 use super::mistakes::Notebook;
 use super::reader::Section;
+use super::tls::certifier;
 use crate::providers::Secret;
 use crate::vaults::{Aws, Google, Hashicorp, Login, Reference, Settings};
 
 /// What has to be fetched before a config can be read.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Wanted {
-    /// The vaults, where any are named, and named well: what is wrong is told when the config is read.
+    /// The vaults, where any are named.
     pub vaults: Option<Settings>,
     /// Every reference to them.
     pub references: BTreeSet<Reference>,
@@ -25,16 +26,14 @@ pub struct Wanted {
 /// How often values are asked for again, unless the file says otherwise.
 const REFRESH: Duration = Duration::from_mins(5);
 
-/// What the config at `path` wants of vaults; nothing where it cannot be read, which is told when it is read for good.
-pub fn wanted(path: &Path, around: &dyn Surroundings) -> Wanted {
-    let text = around.file(path).ok();
-    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-    let Some(mut table) = text.and_then(|text| text.parse::<Table>().ok()) else {
-        return Wanted::default();
-    };
-    // Mistakes are noted where they are told.
-    let mut notebook = Notebook::default();
-    overlay(&mut table, around, &mut notebook);
+/// What the config at `path` wants of vaults; `None` where it, or its `[secrets]`, cannot be read, which is told when it is
+/// read for good.
+pub fn wanted(path: &Path, around: &dyn Surroundings) -> Option<Wanted> {
+    let text = String::from_utf8(around.file(path).ok()?).ok()?;
+    let mut table = text.parse::<Table>().ok()?;
+    // Mistakes are told when the config is read for good; one elsewhere shall not hide the vaults.
+    overlay(&mut table, around, &mut Notebook::default());
+    let notebook = Notebook::default();
     let mut references = BTreeSet::new();
     gather(&Value::Table(table.clone()), &mut references);
     let secrets = Secrets {
@@ -44,10 +43,8 @@ pub fn wanted(path: &Path, around: &dyn Surroundings) -> Wanted {
     let mut root = Section::root(table, &notebook);
     let vaults = read(&mut root, &secrets);
     drop(root);
-    Wanted {
-        vaults: notebook.close(vaults).ok().flatten(),
-        references,
-    }
+    let vaults = notebook.close(vaults).ok()?;
+    Some(Wanted { vaults, references })
 }
 
 fn gather(value: &Value, into: &mut BTreeSet<Reference>) {
@@ -105,7 +102,7 @@ fn hashicorp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<Hashicor
     let namespace = namespace.map(|entry| entry.text().map(str::to_owned));
     let ca = section
         .take("ca")
-        .map(|entry| secrets.reveal_pem(&entry, "the authority that certified the vault"));
+        .map(|entry| certifier(&entry, secrets, "the vault"));
     let mut logins = [token, approle, kubernetes].into_iter().flatten();
     let login = logins.next();
     if login.is_none() || logins.next().is_some() {
@@ -252,13 +249,17 @@ mod tests {
             "[secrets]\nrefresh_s = 7\n[secrets.vault]\n{VAULT}\ntoken = \"env:VAULT_TOKEN\""
         ));
         let wanted = wanted(Path::new("/etc/belay/belay.toml"), &around(&config));
+        let wanted = wanted.expect("it can be read");
         let vaults = wanted.vaults.expect("a vault");
         assert_eq!(vaults.refresh.as_secs(), 7);
         assert!(!format!("{vaults:?}").contains("hvs."));
         let references: Vec<String> = wanted.references.iter().map(ToString::to_string).collect();
         assert_eq!(references, [REFERENCE]);
+        let elsewhere = around(&config).with("BELAY__SERVER__BNID", "127.0.0.1:1");
+        let wanted = super::wanted(Path::new("/etc/belay/belay.toml"), &elsewhere);
+        assert!(wanted.is_some_and(|wanted| wanted.vaults.is_some()));
         let none = super::wanted(Path::new("/nowhere"), &Scripted::default());
-        assert_eq!(none, Wanted::default());
+        assert_eq!(none, None);
     }
 
     #[test]

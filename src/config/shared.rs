@@ -7,6 +7,7 @@ use secrecy::ExposeSecret as _;
 
 use super::environment::Secrets;
 use super::reader::{Entry, Section};
+use super::tls::certifier;
 use crate::shared::seal::{Key, Keys};
 use crate::shared::{Address, OnOutage, Settings};
 
@@ -26,7 +27,7 @@ pub fn read(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Settings> {
         });
     let root_of_trust = section
         .take("ca")
-        .map(|entry| secrets.reveal_pem(&entry, "the authority that certified the store"));
+        .map(|entry| certifier(&entry, secrets, "the store"));
     let keys = section.take("key").map(|entry| sealing(entry, secrets));
     let time = section
         .take("timeout_ms")

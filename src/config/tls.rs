@@ -37,6 +37,12 @@ fn authority(entry: &Entry<'_>, secrets: &Secrets<'_>) -> Option<Authority> {
     noted(entry, Authority::new(&pem))
 }
 
+/// The authority that `entry` refers to, which certified `whom`, in PEM that was read.
+pub fn certifier(entry: &Entry<'_>, secrets: &Secrets<'_>, whom: &str) -> Option<String> {
+    let pem = secrets.reveal_pem(entry, &format!("the authority that certified {whom}"))?;
+    noted(entry, Authority::new(&pem)).map(|_| pem)
+}
+
 fn noted<T, E: std::fmt::Display>(entry: &Entry<'_>, read: Result<T, E>) -> Option<T> {
     read.map_err(|why| entry.note(why.to_string())).ok()
 }

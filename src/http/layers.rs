@@ -45,6 +45,8 @@ pub struct Door {
     pub metrics: Arc<Metrics>,
     /// Where spans go.
     pub traces: Traces,
+    /// What the public port speaks.
+    pub scheme: &'static str,
     /// What is left of a caller's limits, for the headers.
     pub allowances: ReadAllowances,
     /// Whether the process is on its way out.
@@ -251,6 +253,7 @@ impl Line {
         self.span.end(&CallEnd {
             method: &self.method,
             path: &self.path,
+            scheme: self.door.scheme,
             request_id: call.id.as_str(),
             org,
             task: call.task(),

@@ -13,6 +13,7 @@ pub const SERVICE_INSTANCE_ID: &str = "service.instance.id";
 
 pub const HTTP_REQUEST_METHOD: &str = "http.request.method";
 pub const HTTP_RESPONSE_STATUS_CODE: &str = "http.response.status_code";
+pub const URL_SCHEME: &str = "url.scheme";
 pub const URL_PATH: &str = "url.path";
 pub const ERROR_TYPE: &str = "error.type";
 

@@ -54,6 +54,8 @@ pub struct CallEnd<'a> {
     pub method: &'a http::Method,
     /// Its path.
     pub path: &'a str,
+    /// `http` or `https`, by which it came to the gateway.
+    pub scheme: &'static str,
     /// Its id.
     pub request_id: &'a str,
     /// Whose it is, where somebody was recognised.
@@ -228,16 +230,12 @@ impl Traces {
         }
     }
 
-    /// Sends what has not been sent, and ends. Blocks until that is done or has taken too long.
+    /// Sends what has not been sent, and ends. Blocks until that is done or an export has taken its longest.
     pub fn close(&self) {
         let Some(watched) = &self.0 else {
             return;
         };
-        let patience = Duration::from_secs(5);
-        let closed = [
-            watched.traces.shutdown_with_timeout(patience),
-            watched.meters.shutdown_with_timeout(patience),
-        ];
+        let closed = [watched.traces.shutdown(), watched.meters.shutdown()];
         for error in closed.into_iter().filter_map(Result::err) {
             tracing::warn!("the last of the telemetry was not sent: {error}");
         }
@@ -299,6 +297,7 @@ impl CallSpan {
         let mut labels = vec![
             KeyValue::new(names::HTTP_REQUEST_METHOD, method.to_owned()),
             KeyValue::new(names::HTTP_RESPONSE_STATUS_CODE, i64::from(end.status)),
+            KeyValue::new(names::URL_SCHEME, end.scheme),
             KeyValue::new(names::BELAY_TASK, end.task),
         ];
         labels.extend(failed.then(|| KeyValue::new(names::ERROR_TYPE, end.outcome.to_owned())));

@@ -179,7 +179,8 @@ impl Content {
             Some(Some(Value::String(text))) => Ok(text.clone().into()),
             Some(Some(_)) => Err(Trouble("has that field, which holds no text".to_owned())),
             Some(None) => {
-                let names: Vec<&str> = fields.keys().map(String::as_str).take(10).collect();
+                let names = fields.keys().map(String::as_str);
+                let names: Vec<&str> = names.filter(|name| name.len() <= 64).take(10).collect();
                 Err(Trouble(format!(
                     "has no such field; it has: {}",
                     names.join(", ")

@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,7 @@ KEY = "belay_test_key_of_the_vaults"
 BIN = Path(sys.executable).parent
 # What no output may hold: every value below begins with it.
 MARK = "hidden-value-"
+ROOT = f"{MARK}root"
 
 
 def same(what, found, wanted):
@@ -41,11 +43,11 @@ def until(what, probe):
     raise AssertionError(f"not in time: {what}")
 
 
-def send(method, url, body=None, headers=()):
+def send(method, url, body=None, headers=(), context=None):
     data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers=dict(headers), method=method)
     try:
-        with urllib.request.urlopen(request, timeout=WAIT_S) as reply:
+        with urllib.request.urlopen(request, timeout=WAIT_S, context=context) as reply:
             return reply.status, reply.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
@@ -67,13 +69,13 @@ class Provider(Quiet):
 
 
 @contextlib.contextmanager
-def process(command, environment, is_up):
-    """A server on a port of its own, below those that the system gives away: the address that it is at, and it."""
+def process(command, environment, is_up, port=None):
+    """A server on `port`, or on one below those that the system gives away: the address that it is at, and it."""
     for _ in range(20):
-        port = quiet_port()
-        address = f"http://127.0.0.1:{port}"
+        at = port or quiet_port()
+        address = f"http://127.0.0.1:{at}"
         started = subprocess.Popen(
-            [str(part).replace("PORT", str(port)) for part in command],
+            [str(part).replace("PORT", str(at)) for part in command],
             env={"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -99,32 +101,44 @@ def process(command, environment, is_up):
 
 
 @contextlib.contextmanager
-def openbao():
+def openbao(port=None, tls=None):
+    """A vault that keeps everything in memory, and nothing once it has ended."""
     # Its second port, for a cluster, is one of the system's own.
-    command = [BIN / "bao", "server", "-dev", "-dev-root-token-id=root", "-dev-listen-address=127.0.0.1:PORT"]
+    command = [BIN / "bao", "server", "-dev", f"-dev-root-token-id={ROOT}", "-dev-listen-address=127.0.0.1:PORT"]
     command += ["-dev-no-store-token"]
-    with process(command, {}, lambda at: send("GET", f"{at}/v1/sys/health")[0] == 200) as (address, started):
-        yield Bao(address), started
+    command += ["-dev-tls", f"-dev-tls-cert-dir={tls}"] if tls else []
+
+    def at(address):
+        if not tls:
+            return Bao(address)
+        return Bao(address.replace("http", "https"), ssl.create_default_context(cafile=tls / "vault-ca.pem"))
+
+    with process(command, {}, lambda address: at(address).ask("GET", "sys/health"), port) as (address, started):
+        yield at(address), started
 
 
 class Bao:
-    def __init__(self, address):
-        self.address = address
+    def __init__(self, address, context=None):
+        self.address, self.context = address, context
 
     def ask(self, method, path, body=None):
-        status, answer = send(method, f"{self.address}/v1/{path}", body, {"X-Vault-Token": "root"}.items())
+        status, answer = send(method, f"{self.address}/v1/{path}", body, {"X-Vault-Token": ROOT}.items(), self.context)
         assert status in (200, 204), f"{path}: {status} {answer!r}"
         return json.loads(answer) if answer else {}
 
     def put(self, **fields):
         self.ask("POST", "secret/data/belay", {"data": fields})
 
-    def approle(self):
-        """A role whose tokens live for two seconds; its ids."""
-        self.ask("POST", "sys/auth/approle", {"type": "approle"})
-        rule = 'path "secret/data/belay" { capabilities = ["read"] }'
+    def allow(self, *capabilities):
+        """What whoever has the policy may do with the secret."""
+        rule = f'path "secret/data/belay" {{ capabilities = {json.dumps(capabilities)} }}'
         self.ask("POST", "sys/policies/acl/belay", {"policy": rule})
-        role = {"token_policies": ["belay"], "token_ttl": "2s", "token_max_ttl": "2s"}
+
+    def approle(self, lives="2s"):
+        """A role whose tokens live for so long; its ids."""
+        self.ask("POST", "sys/auth/approle", {"type": "approle"})
+        self.allow("read")
+        role = {"token_policies": ["belay"], "token_ttl": lives, "token_max_ttl": lives}
         self.ask("POST", "auth/approle/role/belay", role)
         role_id = self.ask("GET", "auth/approle/role/belay/role-id")["data"]["role_id"]
         secret_id = self.ask("POST", "auth/approle/role/belay/secret-id")["data"]["secret_id"]
@@ -173,17 +187,25 @@ class Folder:
         self.binary = binary
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "belay.toml"
-        self.path.write_text(text)
         for name, content in dict(files).items():
             (self.path.parent / name).write_text(content)
         self.environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true", **dict(environment)}
+        self.audit = self.path.parent / "audit"
+        self.path.write_text(f'{text}\n[audit]\ntarget = "file:{self.audit}"\n')
+        given = [*dict(environment).values(), *dict(files).values()]
+        self.hidden = [MARK, *(text.strip() for text in given)]
+
+    def keeps_still(self, told):
+        """Nothing that the gateway was given, or fetched, is in there."""
+        for hidden in self.hidden:
+            assert hidden not in told, f"told what is hidden: {told}"
 
     def check(self):
         """The exit code of `belay check` and what it prints."""
         command = [self.binary, "check", "--config", self.path]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=WAIT_S)
         told = done.stdout + done.stderr
-        assert MARK not in told, told
+        self.keeps_still(told)
         return done.returncode, told
 
     def refused(self, *words):
@@ -195,6 +217,9 @@ class Folder:
         command = ["timeout", "20", self.binary, "serve", "--config", self.path]
         served = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=WAIT_S)
         same("exit code of belay serve", served.returncode, 1)
+        self.keeps_still(served.stdout + served.stderr)
+        for word in words:
+            assert word in served.stderr, f"{word!r} is not told: {served.stderr}"
 
     @contextlib.contextmanager
     def served(self):
@@ -207,12 +232,15 @@ class Folder:
 class Loaded(Gateway):
     """A gateway that is called all the while."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, calls=True):
         super().__init__(folder.binary, folder.path, folder.environment)
+        self.folder = folder
+        self.read_to = 0
         self.stop = threading.Event()
         self.failed = []
         self.load = threading.Thread(target=self.call_on, daemon=True)
-        self.load.start()
+        if calls:
+            self.load.start()
 
     def call_on(self):
         """Calls, one after another, each a question of its own, until the end."""
@@ -234,7 +262,27 @@ class Loaded(Gateway):
         same("keys from then on", set(Provider.keys[before:]), {key})
 
     def warns(self, words):
-        until(f"a warning of {words}", lambda: any('"WARN"' in line and words in line for line in list(self.log)))
+        self.says(words, "WARN")
+
+    def says(self, words, level):
+        """Waits for a line of the log, behind the last that was waited for."""
+
+        def found():
+            for nth, line in enumerate(list(self.log)[self.read_to :], self.read_to + 1):
+                if f'"{level}"' in line and words in line:
+                    return nth
+            return None
+
+        self.read_to = until(f"{level} of {words}", found)
+
+    def measures(self, metric, value):
+        """Waits until a metric without labels has that value."""
+
+        def there():
+            page = send("GET", f"{self.admin}/metrics")[1].decode()
+            return f"{metric} {value}" in page.splitlines()
+
+        until(f"{metric} {value}", there)
 
     def goes_on(self):
         before = len(Provider.keys)
@@ -242,12 +290,12 @@ class Loaded(Gateway):
 
     def end(self):
         self.stop.set()
-        self.load.join(WAIT_S)
+        if self.load.ident:
+            self.load.join(WAIT_S)
         page = send("GET", f"{self.admin}/metrics")[1].decode()
         super().end()
         same("failed calls", self.failed, [])
-        for told in [*self.log, page]:
-            assert MARK not in told, told
+        self.folder.keeps_still("".join([*self.log, page, self.folder.audit.read_text()]))
 
 
 # --- What is tried
@@ -259,7 +307,7 @@ def a_vault(binary, provider):
         bao.ask("POST", "sys/mounts/kv1", {"type": "kv", "options": {"version": "1"}})
         bao.ask("POST", "kv1/belay", {"claude_key": f"{MARK}first-version"})
         by_token = f'[secrets.vault]\naddress = "{bao.address}"\ntoken = "env:VAULT_TOKEN"'
-        root = {"VAULT_TOKEN": "root"}
+        root = {"VAULT_TOKEN": ROOT}
         second = "vault:secret/data/belay#claude_key"
 
         first = config(provider, "vault:kv1/belay#claude_key", by_token)
@@ -277,15 +325,26 @@ def a_vault(binary, provider):
             started.send_signal(signal.SIGCONT)
             bao.put(claude_key=f"{MARK}three")
             gateway.asks_with(f"{MARK}three")
-            # One that denies, and one that has nothing any more.
+            # One that has nothing any more.
             bao.ask("DELETE", "secret/metadata/belay")
             gateway.warns("is not there")
             gateway.goes_on()
             bao.put(claude_key=f"{MARK}four")
             gateway.asks_with(f"{MARK}four")
             started.kill()
+            started.wait(WAIT_S)
             gateway.warns("cannot be reached")
+            # A reload meanwhile, too, goes by the last value.
+            gateway.process.send_signal(signal.SIGHUP)
+            gateway.says("config reloaded", "INFO")
             gateway.goes_on()
+            gateway.measures("belay_config_reload_failed", 0)
+            gateway.asks_with(f"{MARK}four")
+            # Where it was is one that is empty, and then has another value.
+            with openbao(int(bao.address.rsplit(":", 1)[1])) as (again, _):
+                gateway.warns("is not there")
+                again.put(claude_key=f"{MARK}five")
+                gateway.asks_with(f"{MARK}five")
 
 
 def a_role_of_a_vault(binary, provider):
@@ -304,9 +363,7 @@ def a_role_of_a_vault(binary, provider):
             time.sleep(3)
             bao.put(claude_key=f"{MARK}two")
             gateway.asks_with(f"{MARK}two")
-            told = "".join(gateway.log)
-            assert role_id not in told and secret_id not in told, "an id is told"
-        wrong = Folder(binary, text, {"ROLE_ID": "nobody"}, {"secret-id": secret_id})
+        wrong = Folder(binary, text, {"ROLE_ID": f"{MARK}nobody"}, {"secret-id": secret_id})
         wrong.refused("providers[0].api_key", "refused the login at auth/approle")
 
 
@@ -344,7 +401,9 @@ def what_else_a_vault_keeps(binary, provider):
         by_token = f'[secrets.vault]\naddress = "{bao.address}"\ntoken = "env:VAULT_TOKEN"'
         more = '[tokens]\nsigning_keys = ["vault:secret/data/belay#signing_key"]'
         text = config(provider, "vault:secret/data/belay#claude_key", by_token, more)
-        with Folder(binary, text, {"VAULT_TOKEN": "root"}).served() as gateway:
+        held = Folder(binary, text, {"VAULT_TOKEN": ROOT})
+        held.hidden.append(made.stdout.splitlines()[1])
+        with held.served() as gateway:
             status, keys = send("GET", f"{gateway.address}/.well-known/jwks.json")
             same("the keys", (status, len(json.loads(keys)["keys"])), (200, 1))
 
@@ -358,10 +417,275 @@ def what_a_vault_has_not(binary, provider):
             folder = Folder(binary, config(provider, reference, by_token), {"VAULT_TOKEN": token})
             folder.refused("providers[0].api_key", reference, *words)
 
-        refused("vault:secret/data/nobody#claude_key", "root", "nothing at that path")
-        refused("vault:secret/data/belay#clod_key", "root", "no such field", "claude_key")
-        refused("vault:secret/data/belay#count", "root", "holds no text")
-        refused("vault:secret/data/belay#claude_key", "wrong", "the vault denies it")
+        refused("vault:secret/data/nobody#claude_key", ROOT, "nothing at that path")
+        refused("vault:secret/data/belay#clod_key", ROOT, "no such field", "claude_key")
+        refused("vault:secret/data/belay#count", ROOT, "holds no text")
+        refused("vault:secret/data/belay#claude_key", f"{MARK}wrong", "the vault denies it")
+
+
+def by_token_at(address):
+    return f'[secrets.vault]\naddress = "{address}"\ntoken = "env:VAULT_TOKEN"'
+
+
+def a_role_that_is_denied(binary, provider):
+    with openbao() as (bao, _):
+        bao.put(claude_key=f"{MARK}one")
+        role_id, secret_id = bao.approle("1h")
+        by_role = (
+            f'[secrets.vault]\naddress = "{bao.address}"\n'
+            'approle = { role_id = "env:ROLE_ID", secret_id = "file:secret-id" }'
+        )
+        text = config(provider, "vault:secret/data/belay#claude_key", by_role)
+        with Folder(binary, text, {"ROLE_ID": role_id}, {"secret-id": secret_id}).served() as gateway:
+            gateway.asks_with(f"{MARK}one")
+            # A token that was revoked long before its time, and again: each time another login.
+            for value in (f"{MARK}two", f"{MARK}three"):
+                bao.ask("POST", "sys/leases/revoke-prefix/auth/approle", {})
+                bao.put(claude_key=value)
+                gateway.asks_with(value)
+            # A role that may not read any more, and then may.
+            bao.allow("deny")
+            bao.put(claude_key=f"{MARK}four")
+            gateway.warns("the vault denies it")
+            gateway.asks_with(f"{MARK}three")
+            bao.allow("read")
+            gateway.asks_with(f"{MARK}four")
+            # A secret id that counts no more costs nothing while its token lives, and then a warning.
+            bao.ask("POST", "auth/approle/role/belay/secret-id/destroy", {"secret_id": secret_id})
+            bao.put(claude_key=f"{MARK}five")
+            gateway.asks_with(f"{MARK}five")
+            bao.ask("POST", "sys/leases/revoke-prefix/auth/approle", {})
+            gateway.warns("refused the login at auth/approle")
+            gateway.asks_with(f"{MARK}five")
+            # Another in its file takes no restart.
+            another = bao.ask("POST", "auth/approle/role/belay/secret-id")["data"]["secret_id"]
+            gateway.folder.hidden.append(another)
+            (gateway.folder.path.parent / "secret-id").write_text(another)
+            bao.put(claude_key=f"{MARK}six")
+            gateway.asks_with(f"{MARK}six")
+
+
+def a_pod_with_another_token(binary, provider):
+    """The cluster writes another token for the pod from time to time, and the vault's own tokens end."""
+
+    class Vault(Quiet):
+        pod = f"{MARK}pod-1"
+        value = f"{MARK}one"
+        given = set()
+
+        def do_POST(self):
+            asked = json.loads(self.body())
+            if self.path != "/v1/auth/kubernetes/login" or asked != {"role": "belay", "jwt": Vault.pod}:
+                return self.answer(403, {"errors": ["permission denied"]})
+            token = f"{MARK}token-{len(Vault.given)}-{time.monotonic()}"
+            Vault.given.add(token)
+            return self.answer(200, {"auth": {"client_token": token, "lease_duration": 3_600}})
+
+        def do_GET(self):
+            right = self.headers["x-vault-token"] in Vault.given and self.path == "/v1/secret/data/belay"
+            data = {"data": {"claude_key": Vault.value}, "metadata": {"version": 1}}
+            self.answer(200 if right else 403, {"data": data} if right else {"errors": ["permission denied"]})
+
+    with serving(Vault) as address:
+        by_pod = f'[secrets.vault]\naddress = "{address}"\nkubernetes = {{ role = "belay", token = "file:token" }}'
+        text = config(provider, "vault:secret/data/belay#claude_key", by_pod)
+        with Folder(binary, text, {}, {"token": Vault.pod}).served() as gateway:
+            gateway.asks_with(Vault.value)
+            Vault.pod = f"{MARK}pod-2"
+            (gateway.folder.path.parent / "token").write_text(Vault.pod)
+            Vault.given.clear()
+            Vault.value = f"{MARK}two"
+            gateway.asks_with(Vault.value)
+            # For a token that lives, nobody logs in again.
+            before = set(Vault.given)
+            time.sleep(3)
+            same("logins while a token lives", Vault.given, before)
+
+
+def a_vault_with_a_certificate(binary, provider):
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        other = certificate(folder, "other", "IP:127.0.0.1")
+        with openbao(tls=folder) as (bao, _):
+            bao.put(claude_key=f"{MARK}one")
+            reference, given = "vault:secret/data/belay#claude_key", {"VAULT_TOKEN": ROOT}
+            trusting = config(provider, reference, f'{by_token_at(bao.address)}\nca = "file:ca.pem"')
+            ca = (folder / "vault-ca.pem").read_text()
+            with Folder(binary, trusting, given, {"ca.pem": ca}).served() as gateway:
+                gateway.asks_with(f"{MARK}one")
+                bao.put(claude_key=f"{MARK}two")
+                gateway.asks_with(f"{MARK}two")
+            # Neither the world's authorities nor another of one's own have certified it.
+            plain = Folder(binary, config(provider, reference, by_token_at(bao.address)), given)
+            plain.refused("providers[0].api_key", "cannot be reached")
+            Folder(binary, trusting, given, {"ca.pem": other}).refused("providers[0].api_key", "cannot be reached")
+
+
+def an_authority_that_is_none(binary, provider):
+    """What is no certificate is told where it stands, and not as a vault that is away."""
+    section = f'{by_token_at("https://127.0.0.1:1")}\nca = "file:ca.pem"'
+    text = config(provider, "vault:secret/data/belay#claude_key", section)
+    for content in ("no PEM", "", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"):
+        held = Folder(binary, text, {"VAULT_TOKEN": ROOT})
+        (held.path.parent / "ca.pem").write_text(content)
+        held.refused("secrets.vault.ca")
+
+
+def a_vault_that_sends_elsewhere(binary, provider):
+    """A token goes to the vault's address, and nowhere that an answer names."""
+
+    class Elsewhere(Quiet):
+        asked = []
+
+        def do_GET(self):
+            self.asked.append(self.path)
+            self.answer(200, {"data": {"data": {"claude_key": f"{MARK}stolen"}, "metadata": {}}})
+
+    with serving(Elsewhere) as elsewhere:
+
+        class Vault(Quiet):
+            def do_GET(self):
+                self.send_response(307)
+                self.send_header("location", elsewhere + self.path)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+        with serving(Vault) as address:
+            text = config(provider, "vault:secret/data/belay#claude_key", by_token_at(address))
+            Folder(binary, text, {"VAULT_TOKEN": ROOT}).refused("providers[0].api_key", "307")
+        same("asked elsewhere", Elsewhere.asked, [])
+
+
+def a_config_that_changes(binary, provider):
+    with openbao() as (bao, _):
+        bao.put(claude_key=f"{MARK}one", other_key=f"{MARK}other")
+        section = by_token_at(bao.address)
+        first = config(provider, "vault:secret/data/belay#claude_key", section)
+        with Folder(binary, first, {"VAULT_TOKEN": ROOT}).served() as gateway:
+            file = gateway.folder.path
+            first = file.read_text()
+            gateway.asks_with(f"{MARK}one")
+            # What it refers to newly is fetched, and nothing is put into force that cannot be.
+            file.write_text(first.replace("#claude_key", "#other_key"))
+            gateway.asks_with(f"{MARK}other")
+            file.write_text(first.replace("#claude_key", "#no_key"))
+            gateway.measures("belay_config_reload_failed", 1)
+            gateway.asks_with(f"{MARK}other")
+            # A field that is there at last mends it, with no other cause to look.
+            bao.put(claude_key=f"{MARK}one", other_key=f"{MARK}other", no_key=f"{MARK}late")
+            gateway.asks_with(f"{MARK}late")
+            gateway.measures("belay_config_reload_failed", 0)
+            file.write_text(first)
+            gateway.asks_with(f"{MARK}one")
+
+
+def a_slip_while_a_vault_is_away(binary, provider):
+    with openbao() as (bao, started):
+        bao.put(claude_key=f"{MARK}one")
+        text = config(provider, "vault:secret/data/belay#claude_key", by_token_at(bao.address))
+        with Folder(binary, text, {"VAULT_TOKEN": ROOT}).served() as gateway:
+            file = gateway.folder.path
+            first = file.read_text()
+            gateway.asks_with(f"{MARK}one")
+            # The vault is away while somebody makes a slip and mends it: what was fetched before is still good.
+            started.kill()
+            started.wait(WAIT_S)
+            gateway.warns("cannot be reached")
+            file.write_text(f"{first}\nslip =")
+            gateway.measures("belay_config_reload_failed", 1)
+            file.write_text(first)
+            gateway.measures("belay_config_reload_failed", 0)
+            gateway.asks_with(f"{MARK}one")
+
+
+def a_value_that_cannot_be_used(binary, provider):
+    with openbao() as (bao, _):
+        bao.put(claude_key=f"{MARK}one\n")
+        text = config(provider, "vault:secret/data/belay#claude_key", by_token_at(bao.address))
+        with Folder(binary, text, {"VAULT_TOKEN": ROOT}).served() as gateway:
+            # A line break behind it is no part of it.
+            gateway.asks_with(f"{MARK}one")
+            for useless in ("", f"{MARK}two words", f"{MARK}two\n{MARK}lines"):
+                bao.put(claude_key=useless)
+                gateway.measures("belay_config_reload_failed", 1)
+                gateway.asks_with(f"{MARK}one")
+                bao.put(claude_key=f"{MARK}one")
+                gateway.measures("belay_config_reload_failed", 0)
+            bao.put(claude_key=f"{MARK}three")
+            gateway.asks_with(f"{MARK}three")
+
+
+def certificate(folder, name, subject):
+    """A key of that name, and a certificate that certifies itself: the latter."""
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={name}"]
+    command += ["-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt", "-addext", f"subjectAltName={subject}"]
+    subprocess.run(command, check=True, capture_output=True)
+    return (folder / f"{name}.crt").read_text()
+
+
+def certificates_in_a_vault(binary, provider):
+    """An org's certificate, by which its JWTs are proven, and the gateway's own with its key, of which another takes over."""
+    with openbao() as (bao, _), tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        pems = {name: certificate(folder, name, "IP:127.0.0.1") for name in ("first", "second", "org")}
+        keys = {name: (folder / f"{name}.key").read_text() for name in pems}
+        hidden = [line for key in keys.values() for line in key.splitlines() if len(line) == 64]
+
+        def put(name):
+            bao.put(claude_key=f"{MARK}one", cert=pems[name], key=keys[name], org=pems["org"])
+
+        put("first")
+        where = "vault:secret/data/belay"
+        text = config(provider, f"{where}#claude_key", by_token_at(bao.address))
+        text = text.replace("[secrets]\n", f'[server.tls]\ncert = "{where}#cert"\nkey = "{where}#key"\n[secrets]\n')
+        credential = (
+            '[[orgs.credentials]]\nkind = "jwt"\nid = "acme_2026"\nissuer = "acme"\nscopes = ["tasks"]\n'
+            f'certificate = "{where}#org"\n[orgs.limits]'
+        )
+        text = text.replace("[orgs.limits]", credential)
+        held = Folder(binary, text, {"VAULT_TOKEN": ROOT})
+        held.hidden += hidden
+        code, told = held.check()
+        assert code == 0, told
+        with Loaded(held, calls=False) as gateway:
+            port = int(gateway.address.rsplit(":", 1)[1])
+
+            def shown():
+                return ssl.get_server_certificate(("127.0.0.1", port)).strip()
+
+            same("the certificate", shown(), pems["first"].strip())
+            status = with_a_jwt(port, pems["first"], keys["org"])
+            same("a call with the org's JWT", status, 200)
+            same("a call with another's", with_a_jwt(port, pems["first"], keys["second"]), 401)
+            put("second")
+            until("the other certificate", lambda: shown() == pems["second"].strip())
+            same("a call then", with_a_jwt(port, pems["second"], keys["org"]), 200)
+
+
+def with_a_jwt(port, ca, key):
+    """The status of a call that is proven by a JWT which that key signs."""
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    def packed(value):
+        raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+        return base64.urlsafe_b64encode(raw).rstrip(b"=")
+
+    now = int(time.time())
+    claims = {"iss": "acme", "sub": "0055f000001AbCdAAK", "aud": "https://belay.example", "iat": now, "exp": now + 60}
+    signed = packed({"alg": "RS256", "kid": "acme_2026"}) + b"." + packed({**claims, "jti": f"{time.monotonic()}"})
+    private = serialization.load_pem_private_key(key.encode(), None)
+    jwt = signed + b"." + packed(private.sign(signed, padding.PKCS1v15(), hashes.SHA256()))
+    context = ssl.create_default_context(cadata=ca)
+    record = {"attributes": {"type": "Opportunity"}, "Id": "0065f00000QwErTAAV", "Name": f"Renewal {time.monotonic()}"}
+    headers = {"authorization": f"Bearer {jwt.decode()}", "content-type": "application/json"}
+    data = json.dumps({"record": record}).encode()
+    request = urllib.request.Request(f"https://127.0.0.1:{port}/briefing", data=data, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=WAIT_S, context=context) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 @contextlib.contextmanager
@@ -397,9 +721,26 @@ def secrets_of_aws(binary, provider):
             gateway.asks_with(f"{MARK}one")
             manager.put_secret_value(SecretId="belay/plain", SecretString=f"{MARK}two")
             gateway.asks_with(f"{MARK}two")
+            # What is deleted, or is no text any more, changes nothing; what is there again does.
+            manager.delete_secret(SecretId="belay/plain")
+            gateway.warns("aws-sm:belay/plain")
+            gateway.asks_with(f"{MARK}two")
+            manager.restore_secret(SecretId="belay/plain")
+            manager.put_secret_value(SecretId="belay/plain", SecretBinary=b"\x00\x01")
+            gateway.warns("keeps bytes")
+            gateway.asks_with(f"{MARK}two")
+            manager.put_secret_value(SecretId="belay/plain", SecretString=f"{MARK}three")
+            gateway.asks_with(f"{MARK}three")
         for reference in ("aws-sm:belay/json#claude_key", f"aws-sm:{arn}#claude_key"):
             with Folder(binary, config(provider, reference, section), pair).served() as gateway:
                 gateway.asks_with(f"{MARK}field")
+        # Another link of AWS' chain: a file.
+        profile = "[default]\n" + "".join(f"{name.lower()} = {value}\n" for name, value in pair.items())
+        held = Folder(binary, config(provider, "aws-sm:belay/json#claude_key", section), {}, {"credentials": profile})
+        held.environment["AWS_SHARED_CREDENTIALS_FILE"] = str(held.path.parent / "credentials")
+        held.hidden += pair.values()
+        with held.served() as gateway:
+            gateway.asks_with(f"{MARK}field")
 
         def refused(reference, environment, *words):
             Folder(binary, config(provider, reference, section), environment).refused("providers[0].api_key", *words)
@@ -418,6 +759,7 @@ class Google(Quiet):
     values = {}
     public_key = None
     spoilt = False
+    denies = False
 
     @classmethod
     def is_signed(cls, jwt):
@@ -445,6 +787,8 @@ class Google(Quiet):
         bearer = self.headers["authorization"].removeprefix("Bearer ")
         if bearer != f"{MARK}token" and not (bearer.count(".") == 2 and self.is_signed(bearer)):
             return self.answer(401, {"error": {"code": 401}})
+        if Google.denies:
+            return self.answer(403, {"error": {"code": 403, "status": "PERMISSION_DENIED"}})
         value = self.values.get(self.path)
         if value is None:
             return self.answer(404, {"error": {"code": 404}})
@@ -497,12 +841,21 @@ def secrets_of_google(binary, provider):
             gateway.warns("was damaged on its way")
             gateway.goes_on()
             Google.spoilt = False
+            Google.denies = True
+            Google.values[latest] = f"{MARK}three"
+            gateway.warns("Google denies")
+            gateway.asks_with(f"{MARK}two")
+            Google.denies = False
+            gateway.asks_with(f"{MARK}three")
         with folder("gcp-sm:projects/acme/secrets/belay/versions/3#key").served() as gateway:
             gateway.asks_with(f"{MARK}third")
         folder("gcp-sm:projects/acme/secrets/nothing").refused("providers[0].api_key", "no such secret")
         Google.spoilt = True
         folder("gcp-sm:projects/acme/secrets/belay").refused("providers[0].api_key", "its checksum is another")
         Google.spoilt = False
+        # Neither another key's signature is good, nor any from then on for which the account has a new key.
+        Google.public_key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048).public_key()
+        folder("gcp-sm:projects/acme/secrets/belay").refused("providers[0].api_key")
 
 
 def mistakes_of_a_config(binary, provider):
@@ -511,7 +864,7 @@ def mistakes_of_a_config(binary, provider):
     vault = "vault:secret/data/belay#claude_key"
 
     def refused(reference, section, *words):
-        Folder(binary, config(provider, reference, section), {"VAULT_TOKEN": "root"}).refused(*words)
+        Folder(binary, config(provider, reference, section), {"VAULT_TOKEN": ROOT}).refused(*words)
 
     refused(vault, "", "providers[0].api_key", "needs [secrets.vault]")
     refused("aws-sm:a", "", "providers[0].api_key", "needs [secrets.aws]")
@@ -525,6 +878,15 @@ def mistakes_of_a_config(binary, provider):
     refused(vault, f"[secrets.vault]\n{here}\n{token}", "providers[0].api_key", "cannot be reached")
     refused(vault, f'[secrets.vault]\n{here}\ntoken = "hvs.{MARK}"', "secrets.vault.token", "never the secret itself")
     refused(vault, f"[secrets.vault]\n{here}\n{token}\ncolour = 1", "secrets.vault.colour")
+    refused(vault, f'[secrets.vault]\n{here}\ntoken = "{vault}"', "secrets.vault.token")
+    half = f'[secrets.vault]\n{here}\napprole = {{ role_id = "env:VAULT_TOKEN" }}'
+    refused(vault, half, "secrets.vault.approle.secret_id")
+    refused("vault:secret/../sys#key", f"[secrets.vault]\n{here}\n{token}", "providers[0].api_key", "PATH#FIELD")
+    refused("aws-sm:a", "[secrets.aws]", "secrets.aws.region")
+    refused("gcp-sm:projects/a/secrets/b", '[secrets.gcp]\nbase_url = "http://google.example"', "secrets.gcp.base_url")
+    for seconds in ("0", "86_401", '"often"'):
+        text = config(provider, vault, f"[secrets.vault]\n{here}\n{token}").replace("refresh_s = 1", f"refresh_s = {seconds}")
+        Folder(binary, text, {"VAULT_TOKEN": ROOT}).refused("secrets.refresh_s")
 
 
 GROUPS = {
@@ -532,7 +894,16 @@ GROUPS = {
         "a vault, its rotation and its outages": a_vault,
         "a role whose tokens end": a_role_of_a_vault,
         "a pod that logs in": a_pod_at_a_vault,
+        "a login that is refused a while": a_role_that_is_denied,
+        "a pod whose token is another": a_pod_with_another_token,
+        "a vault of an authority of one's own": a_vault_with_a_certificate,
+        "an authority that is none": an_authority_that_is_none,
+        "a vault that sends elsewhere": a_vault_that_sends_elsewhere,
+        "a config that changes": a_config_that_changes,
+        "a slip while a vault is away": a_slip_while_a_vault_is_away,
+        "a value that cannot be used": a_value_that_cannot_be_used,
         "a signing key in a vault": what_else_a_vault_keeps,
+        "certificates in a vault": certificates_in_a_vault,
         "what a vault has not is told": what_a_vault_has_not,
     },
     "aws": {"secrets of AWS, signed": secrets_of_aws},
