@@ -42,7 +42,6 @@ pub struct Dispatch {
 pub type Upstreams = BTreeMap<ProviderName, Arc<Upstream>>;
 
 /// The providers of the config, and those of the one before it: calls under way may still have its routes.
-#[derive(Default)]
 struct Known {
     now: Arc<Upstreams>,
     before: Arc<Upstreams>,

@@ -2,8 +2,8 @@
 //!
 //! # Why
 //! hyper's own HTTP/1 connection, with what a door on the internet needs: a limit on the time and size of a request's
-//! head, another on idle connections and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that lets calls under way finish;
-//! and, where the port speaks it, TLS under the same limits.
+//! head, another on idle connections and on one who reads nothing, `TCP_NODELAY`, a bound on connections, and a stop that
+//! lets calls under way finish; and, where the port speaks it, TLS under the same limits.
 
 use std::sync::Arc;
 use std::time::Duration;
