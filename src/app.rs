@@ -33,9 +33,10 @@ use crate::privacy;
 use crate::providers;
 use crate::shared::{self, Books, Link, Once, Seal, SharedMemory, Shelf, books, seal};
 use crate::telemetry::{Audit, Metrics, Traces};
+use crate::usage::Journal;
 use crate::usecases::parts::Cached;
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, ReadBudgets,
+    CompleteChat, CountTokens, Forget, Parts, PreviewTask, ReadAllowances, ReadBudgets, ReadUsage,
     RelayBatches, RelayMessage, RunBulk, RunTask,
 };
 
@@ -117,13 +118,11 @@ impl App {
         privacy::prepare(clock.timestamp().to_zoned(TimeZone::UTC).date());
         let metrics = Arc::new(Metrics::new());
         let lifecycle = Lifecycle::default();
-        let mut limits = Limits::new(Arc::clone(&clock), Arc::clone(&metrics));
         let shared = settings.shared.as_ref();
         let store = shared.map(|shared| Store::of(shared, &metrics, &clock, &lifecycle));
-        if let Some(store) = &store {
-            limits = limits.shared_by(store.common.clone());
-        }
-        let limits = Arc::new(limits);
+        let journal = Arc::new(journal(&settings, store.as_ref(), &clock, &metrics)?);
+        let limits = Limits::new(Arc::clone(&clock), Arc::clone(&metrics));
+        let limits = Arc::new(kept(limits, store.as_ref(), &journal)?);
         let cache = Arc::new(Cache::new(settings.engine.cache_bytes, Arc::clone(&clock)));
         let of_store = |store: &Store| store.stands_behind(&cache, &clock, &lifecycle);
         let behind = store.as_ref().map(of_store);
@@ -149,6 +148,7 @@ impl App {
             ),
             lifecycle: lifecycle.clone(),
             audit: audit.clone(),
+            journal: Arc::clone(&journal),
             metrics: Arc::clone(&metrics),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
@@ -174,6 +174,12 @@ impl App {
                 settings.server.public_url.as_ref(),
             ),
             forget: Forget::new(cache, behind.clone(), Arc::clone(&limits)),
+            read_usage: ReadUsage::new(
+                Arc::clone(&journal),
+                Arc::clone(&limits),
+                Arc::clone(&directory),
+                Arc::clone(&clock),
+            ),
             allowances: ReadAllowances::new(limits),
             directory,
             guard: Arc::new(Guard::new(memory, server.slow_answer)),
@@ -232,11 +238,13 @@ impl App {
         let lifecycle = self.lifecycle;
         if let Some(store) = &self.store {
             store.open(Arc::clone(&self.clock), &lifecycle).await;
-            lifecycle.spawn_detached(self.parts.keep_telling());
+            lifecycle.spawn_detached(Arc::clone(&self.parts).keep_telling());
         }
         if let Some(behind) = self.behind {
             lifecycle.spawn_detached(behind.keep_up());
         }
+        let journal = Arc::clone(&self.parts.journal);
+        lifecycle.spawn_detached(Arc::clone(&journal).keep());
         let door = Door {
             clock: self.clock,
             entropy: self.entropy,
@@ -250,12 +258,16 @@ impl App {
         };
         let batches = self.state.relay_batches.clone();
         lifecycle.spawn("batches", batches.watch(lifecycle.clone()));
-        let public = http::public(self.state, Arc::new(door));
-        let admin = http::admin(AdminState {
+        let read_usage = self.state.read_usage.clone();
+        let door = Arc::new(door);
+        let public = http::public(self.state, Arc::clone(&door));
+        let admin = AdminState {
             metrics: self.metrics,
             budgets: self.budgets,
+            read_usage,
             lifecycle: lifecycle.clone(),
-        });
+        };
+        let admin = http::admin(admin, door);
         let server = &self.settings.server;
         let doors = async {
             tokio::join!(
@@ -289,6 +301,7 @@ impl App {
         if let Some(store) = &self.store {
             store.common.books.farewell().await;
         }
+        journal.close().await;
         self.audit.close().await;
         // It blocks, and sends from threads of its own; a collector that hangs must not outlast the grace of a pod.
         let closed = tokio::task::spawn_blocking(move || self.traces.close());
@@ -338,6 +351,44 @@ fn upstreams(
         Some((one.name.clone(), Arc::new(Upstream { provider, slots })))
     });
     Ok(named.collect())
+}
+
+/// Where what was used is kept: behind `store`, where there are several replicas.
+fn journal(
+    settings: &Settings,
+    store: Option<&Store>,
+    clock: &Arc<dyn Clock>,
+    metrics: &Arc<Metrics>,
+) -> anyhow::Result<Journal> {
+    let (usage, clock, metrics) = (&settings.usage, Arc::clone(clock), Arc::clone(metrics));
+    if let Some(store) = store {
+        let link = Arc::clone(&store.link);
+        return Ok(Journal::shared(
+            usage,
+            link,
+            store.name.clone(),
+            clock,
+            metrics,
+        ));
+    }
+    Journal::open(usage, clock, metrics).map_err(|why| match &usage.file {
+        Some(path) => anyhow::anyhow!("usage.file: {} {why}", path.display()),
+        None => anyhow::anyhow!("what is used cannot be counted: {why}"),
+    })
+}
+
+/// The `limits`, with what outlives this process: in `store`, or in `journal` where that keeps it.
+fn kept(limits: Limits, store: Option<&Store>, journal: &Arc<Journal>) -> anyhow::Result<Limits> {
+    if let Some(store) = store {
+        return Ok(limits.shared_by(store.common.clone()));
+    }
+    if !journal.keeps_budgets() {
+        return Ok(limits);
+    }
+    let left = journal
+        .standings()
+        .map_err(|why| anyhow::anyhow!("usage.file: what is left of budgets {why}"))?;
+    Ok(limits.kept_in(Arc::clone(journal), left))
 }
 
 /// What is remembered of proofs: by all replicas, where there are several.

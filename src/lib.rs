@@ -19,6 +19,7 @@
 //! | [`providers`] | the upstreams, behind one trait, and the Messages wire |
 //! | [`privacy`] | what may leave of a question, and what an answer says beyond it |
 //! | [`salesforce`] | what a serialized record is, and what an org's Setup needs to know |
+//! | [`usage`] | what calls used, by day, and how budgets stand, over a restart |
 //! | [`shared`] | what several replicas hold in common, in one Redis |
 //! | [`identity`] | whose credential is this? |
 //! | [`telemetry`] | logs, metrics, the audit line |
@@ -39,5 +40,6 @@ pub mod salesforce;
 pub mod shared;
 pub mod tasks;
 pub mod telemetry;
+pub mod usage;
 pub mod usecases;
 pub mod vaults;

@@ -170,6 +170,7 @@ fn server(settings: &Settings, page: &mut Page) {
         ),
     );
     shared(settings.shared.as_ref(), page);
+    page.line("usage", kept(settings));
     page.line(
         "cache",
         format!("{} bytes", grouped(settings.engine.cache_bytes)),
@@ -218,6 +219,21 @@ fn tls(settings: &Settings) -> String {
         None => "client certificates are not asked for".to_owned(),
     };
     format!("1.2 and 1.3, {chain} until {ends}; {clients}")
+}
+
+/// Where what was used is kept, and for how long.
+fn kept(settings: &Settings) -> String {
+    let days = settings.usage.keep_days;
+    match &settings.usage.file {
+        Some(path) => format!(
+            "kept for {days} days in {}, with how budgets stand",
+            path.display()
+        ),
+        None if settings.shared.is_some() => {
+            format!("kept for {days} days in the store of the replicas")
+        }
+        None => "in memory: a restart forgets it, and what is spent of every budget".to_owned(),
+    }
 }
 
 /// What replicas hold in common, and where.

@@ -14,11 +14,12 @@ use crate::vaults::{Reference, Trouble, Values};
 const PREFIX: &str = "BELAY__";
 
 /// Tables whose values the environment may set, beside `tasks`.
-const PLAIN: [&str; 7] = [
+const PLAIN: [&str; 8] = [
     "server",
     "secrets",
     "cache",
     "shared",
+    "usage",
     "idempotency",
     "audit",
     "telemetry",
@@ -420,8 +421,8 @@ mod tests {
         assert!(told("BELAY__TASKS__NOTES__MODEL").contains("briefing, case-summary"));
         assert!(told("BELAY__TELEMETRY__OTLP").starts_with("must be the address of a collector"));
         assert!(told("BELAY__IDEMPOTENCY__BYTES").contains("whole number"));
-        // A store that is begun so needs `replicas` beside.
-        assert_eq!(mistakes.iter().count(), 12, "{mistakes}");
+        // A store that is begun so needs `replicas` beside, and has no place for a file of what was used.
+        assert_eq!(mistakes.iter().count(), 13, "{mistakes}");
     }
 
     #[test]

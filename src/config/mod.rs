@@ -36,6 +36,7 @@ mod shared;
 mod tasks;
 mod telemetry;
 mod tls;
+mod usage;
 mod warnings;
 mod watch;
 

@@ -26,6 +26,15 @@ impl Scripted {
         Self::default().with("ANTHROPIC_API_KEY", Self::KEY)
     }
 
+    /// The example, with `section` for the replicas that it is one of.
+    pub fn replicated(section: &str) -> String {
+        let alone = Self::EXAMPLE
+            .lines()
+            .filter(|line| !line.contains("usage.db"));
+        let alone: Vec<&str> = alone.collect();
+        format!("{}\n[shared]\n{section}\n", alone.join("\n"))
+    }
+
     /// With this variable, too.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.into(), value.into());

@@ -11,7 +11,7 @@ use super::models::{self, Prices};
 use super::reader::Section;
 use super::secrets as vault_settings;
 use super::telemetry as watched;
-use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls};
+use super::{addresses, capabilities, credentials, orgs, providers, shared, tasks, tls, usage};
 use crate::domain::OrgName;
 use crate::identity::{Certificate, Credential, KeyHash, Roster, Tenant, Tokens};
 use crate::providers::Kind;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub tokens: Option<Tokens>,
     /// The store behind several replicas, where there are several.
     pub shared: Option<crate::shared::Settings>,
+    /// Where what was used is kept.
+    pub usage: crate::usage::Settings,
     /// Sizes and times of the core.
     pub engine: engine::Settings,
     /// The vaults that secrets are kept in, where any are named.
@@ -171,6 +173,7 @@ pub fn differs_beyond_reload(old: &Settings, new: &Settings) -> Vec<&'static str
             is_same_server(&old.server, &new.server) && old.lifecycle == new.lifecycle,
         ),
         ("shared", old.shared == new.shared),
+        ("usage", old.usage == new.usage),
         ("cache", old.engine.cache_bytes == new.engine.cache_bytes),
         (
             "idempotency",
@@ -276,6 +279,8 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
     let tokens = credentials::tokens(&mut root, secrets, public_url);
     let tenants = orgs::read(&mut root, &models, &tasks, &around);
     let engine = engine(&mut root);
+    let has_shared = root.has("shared");
+    let usage = usage::read(root.section("usage"), secrets, has_shared);
     let shared = shared::read(&mut root, secrets);
     let (logs, otlp) = watched::read(root.section("telemetry"), secrets);
     let audit = audit(root.section("audit"), secrets);
@@ -287,6 +292,7 @@ fn sections(table: Table, secrets: &Secrets<'_>, notebook: &Notebook) -> Setting
         tenants,
         tokens,
         shared,
+        usage,
         engine,
         vaults,
         logs,

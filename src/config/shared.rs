@@ -94,12 +94,12 @@ fn sealing(entry: Entry<'_>, secrets: &Secrets<'_>) -> Option<Keys> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Scripted, mistake};
+    use super::super::scripted::Scripted;
     use super::super::settings::read as read_all;
     use super::*;
 
     fn with(section: &str) -> Result<Option<Settings>, String> {
-        let config = Scripted::EXAMPLE.replace("[cache]", &format!("[shared]\n{section}\n[cache]"));
+        let config = Scripted::replicated(section);
         let around = Scripted::example()
             .with("REDIS_URL", "rediss://belay:hunter2@cache.example:6380/1")
             .with("KEY_A", &format!("{}=", "A".repeat(43)))
@@ -165,10 +165,7 @@ mod tests {
         assert!(plain.contains("[redacted]") && !plain.contains("hunter2"));
         let none = told("redis = \"env:REDIS_URL\"\nreplicas = 0");
         assert!(none.contains("from 1 to 1,000"), "{none}");
-        let word = mistake(
-            "[cache]",
-            "[shared]\nredis = \"env:ANTHROPIC_API_KEY\"\nreplicas = 1\n[cache]",
-        );
+        let word = told("redis = \"env:ANTHROPIC_API_KEY\"\nreplicas = 1");
         assert!(word.starts_with("shared.redis"), "{word}");
     }
 }

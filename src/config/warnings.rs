@@ -19,6 +19,7 @@ pub fn of(settings: &Settings, now: Timestamp) -> Vec<String> {
     }
     warnings.extend(expiry::warnings(settings, now));
     of_the_store(settings, &mut warnings);
+    of_what_is_forgotten(settings, &mut warnings);
     of_the_collector(settings, &mut warnings);
     of_certificates_that_nobody_sees(settings, &mut warnings);
     for tenant in &settings.tenants {
@@ -116,6 +117,26 @@ fn of_the_collector(settings: &Settings, warnings: &mut Vec<String>) {
             "telemetry.otlp: begins with http://, so otlp_headers travel in clear; use https://"
                 .to_owned(),
         );
+    }
+}
+
+/// Budgets that a restart would make whole again.
+fn of_what_is_forgotten(settings: &Settings, warnings: &mut Vec<String>) {
+    if settings.shared.is_some() || settings.usage.file.is_some() {
+        return;
+    }
+    let has_budget =
+        |limits: &Limits| limits.budget_per_day.is_some() || limits.budget_per_month.is_some();
+    let orgs = settings.tenants.iter().map(|tenant| &tenant.org);
+    let with_budgets: Vec<&str> = orgs
+        .filter(|org| has_budget(&org.limits) || has_budget(&org.per_user))
+        .map(|org| org.name.as_str())
+        .collect();
+    if !with_budgets.is_empty() {
+        warnings.push(format!(
+            "a restart makes the budgets of {} whole again, since what is spent is in memory only; set `file` in [usage]",
+            with_budgets.join(", ")
+        ));
     }
 }
 
@@ -402,7 +423,8 @@ mod tests {
         let told = |more: &str| {
             let store =
                 format!("[shared]\nredis = \"env:REDIS_URL\"\nreplicas = 3\n{more}\n[cache]");
-            let told = warnings_among(&[("[cache]", &store)], &around);
+            let no_file = ("file = \"usage.db\" ", "");
+            let told = warnings_among(&[("[cache]", &store), no_file], &around);
             let about = told.into_iter().filter(|line| line.contains("`key`"));
             about.collect::<Vec<_>>()
         };
@@ -413,6 +435,26 @@ mod tests {
             "{without:?}"
         );
         assert_eq!(told("key = \"env:SHARED_KEY\""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn budgets_that_a_restart_makes_whole_again_are_pointed_out() {
+        let told = warnings(&[("file = \"usage.db\" ", "")]);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].contains("acme-prod") && told[0].contains("`file` in [usage]"),
+            "{told:?}"
+        );
+        let unbudgeted = [
+            ("file = \"usage.db\" ", ""),
+            ("budget_usd_per_day = 50.0", ""),
+            ("budget_usd_per_month = 1_000", ""),
+        ];
+        let told = warnings(&unbudgeted);
+        assert!(
+            !told.iter().any(|line| line.contains("[usage]")),
+            "{told:?}"
+        );
     }
 
     #[test]

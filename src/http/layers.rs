@@ -91,6 +91,25 @@ pub fn around(router: Router, door: Arc<Door>, settings: &Settings) -> Router {
     )
 }
 
+/// Puts the one layer of the admin port around `router`: problems are told there as anywhere.
+pub fn around_admin(router: Router, door: Arc<Door>) -> Router {
+    router.layer(from_fn_with_state(door, plain_frame))
+}
+
+async fn plain_frame(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let id = request_id(request.headers(), &door);
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        response = problem.response(&id, Tongue::Problem);
+    }
+    name_the_charset(response.headers_mut());
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        let name = HeaderName::from_static("x-request-id");
+        response.headers_mut().insert(name, id);
+    }
+    response
+}
+
 /// A packed answer comes as a stream of unknown length; read whole, it has one.
 async fn with_its_length(request: Request, next: Next) -> Response {
     let response = next.run(request).await;
@@ -194,13 +213,7 @@ fn finish(response: &mut Response, door: &Door, call: &Call, total: Duration) {
     if let Some(seconds) = call.patience_s() {
         set("preference-applied", &format!("wait={seconds}"));
     }
-    if headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|media| media == "application/json")
-    {
-        let whole = HeaderValue::from_static("application/json; charset=utf-8");
-        headers.insert(CONTENT_TYPE, whole);
-    }
+    name_the_charset(headers);
     let speaks_claude = call.tongue == Tongue::Claude;
     if speaks_claude && let Ok(id) = HeaderValue::from_str(call.id.as_str()) {
         headers.insert(HeaderName::from_static("request-id"), id);
@@ -214,6 +227,17 @@ fn finish(response: &mut Response, door: &Door, call: &Call, total: Duration) {
     }
     if door.lifecycle.is_draining() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+}
+
+/// JSON is UTF-8 whether or not it says so, and Apex reads it as that where it does.
+fn name_the_charset(headers: &mut HeaderMap) {
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|media| media == "application/json")
+    {
+        let whole = HeaderValue::from_static("application/json; charset=utf-8");
+        headers.insert(CONTENT_TYPE, whole);
     }
 }
 

@@ -13,7 +13,9 @@ use super::bodies::Bodies;
 use super::layers::{self, Door};
 use super::openapi::Documents;
 use super::problem::{Code, Problem};
-use super::routes::{admin, batches, cache, chat, docs, health, messages, tasks, token, whoami};
+use super::routes::{
+    admin, batches, cache, chat, docs, health, messages, tasks, token, usage, whoami,
+};
 use super::settings::Settings;
 use super::validate::BodySchemas;
 use crate::domain::{Entropy, TaskName};
@@ -21,8 +23,8 @@ use crate::identity::{Directory, Guard};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 use crate::usecases::{
-    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, ReadBudgets, RelayBatches,
-    RelayMessage, RunBulk, RunTask,
+    CompleteChat, CountTokens, Forget, PreviewTask, ReadAllowances, ReadBudgets, ReadUsage,
+    RelayBatches, RelayMessage, RunBulk, RunTask,
 };
 
 /// What handlers may take: the use cases, and who may call.
@@ -44,6 +46,8 @@ pub struct HttpState {
     pub relay_batches: RelayBatches,
     /// Forgets cached answers.
     pub forget: Forget,
+    /// Tells what was used.
+    pub read_usage: ReadUsage,
     /// Tells what is left of the limits.
     pub allowances: ReadAllowances,
     /// Whose credential is this?
@@ -87,6 +91,8 @@ pub struct AdminState {
     pub metrics: Arc<Metrics>,
     /// How the budgets stand.
     pub budgets: ReadBudgets,
+    /// Tells what was used.
+    pub read_usage: ReadUsage,
     /// Whether the process takes calls.
     pub lifecycle: Lifecycle,
 }
@@ -127,6 +133,7 @@ fn documented() -> OpenApiRouter<HttpState> {
         .routes(routes!(messages::retrieve))
         .routes(routes!(chat::complete))
         .routes(routes!(whoami::whoami))
+        .routes(routes!(usage::usage))
         .routes(routes!(token::give_token))
         .routes(routes!(token::authorization_server))
         .routes(routes!(token::token_keys))
@@ -152,12 +159,15 @@ pub fn public(state: HttpState, door: Arc<Door>) -> Router {
 }
 
 /// The admin port.
-pub fn admin(state: AdminState) -> Router {
-    Router::new()
+pub fn admin(state: AdminState, door: Arc<Door>) -> Router {
+    let router = Router::new()
         .route("/metrics", get(admin::metrics))
+        .route("/usage", get(usage::usage_of_all))
         .route("/livez", get(admin::livez))
         .route("/readyz", get(admin::readyz))
-        .with_state(state)
+        .fallback(no_page)
+        .with_state(state);
+    layers::around_admin(router, door)
 }
 
 async fn nowhere(uri: Uri) -> Problem {
@@ -172,6 +182,14 @@ async fn nowhere(uri: Uri) -> Problem {
         format!(
             "there is no {path}; the tasks are {tasks}, each with /bulk, the Claude API begins at /v1, and OpenAI's form is /chat/completions"
         ),
+    )
+}
+
+async fn no_page(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(80).collect();
+    Problem::new(
+        Code::NotFound,
+        format!("there is no {path}; there are /metrics, /usage, /livez and /readyz"),
     )
 }
 

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub reserved_tokens: Gauge,
     /// 1 while the config on disk was refused and an older one serves.
     pub config_reload_failed: Gauge,
+    /// How often what was used could not be written down.
+    pub usage_write_failures: Counter,
     /// How much of a budget is used, spent or reserved, from 0 to 1, by org and limit.
     budget_used_ratio: Family<LimitLabels, Gauge<f64, AtomicU64>>,
     /// When the first certificate of its use ends, in seconds since 1970; by org, where it is an org's.
@@ -202,6 +204,7 @@ impl Metrics {
             breaker_open: Family::default(),
             reserved_tokens: Gauge::default(),
             config_reload_failed: Gauge::default(),
+            usage_write_failures: Counter::default(),
             budget_used_ratio: Family::default(),
             certificate_not_after_seconds: Family::default(),
             registry: Mutex::new(Registry::with_prefix("belay")),
@@ -277,6 +280,11 @@ impl Metrics {
             "config_reload_failed",
             "1 while the config on disk was refused and an older one serves",
             self.config_reload_failed.clone(),
+        );
+        r.register(
+            "usage_write_failures",
+            "How often what was used could not be written down; it is tried again",
+            self.usage_write_failures.clone(),
         );
         r.register(
             "budget_used_ratio",
@@ -611,6 +619,7 @@ mod tests {
             r#"belay_breaker_open{provider="claude"} 1"#,
             "belay_reserved_tokens 0",
             "belay_config_reload_failed 0",
+            "belay_usage_write_failures_total 0",
         ] {
             assert!(page.contains(line), "no {line} in\n{page}");
         }

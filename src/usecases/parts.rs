@@ -16,6 +16,7 @@ use crate::engine::idempotency::Idempotency;
 use crate::engine::limits::Limits;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Audit, Metrics};
+use crate::usage::Journal;
 
 /// An answer that may be given again.
 #[derive(Debug, Clone)]
@@ -46,6 +47,8 @@ pub struct Parts {
     pub lifecycle: Lifecycle,
     /// Who sent what.
     pub audit: Audit,
+    /// What was used.
+    pub journal: Arc<Journal>,
     /// The numbers.
     pub metrics: Arc<Metrics>,
     /// The time.

@@ -60,8 +60,7 @@ impl PreviewTask {
     /// # Errors
     /// Where the org's calls a minute are used up, or the caller names a model that it does not have.
     pub async fn run(&self, caller: &Caller, asked: &Asked) -> Result<Preview, Error> {
-        let Parts { audit, clock, .. } = &*self.parts;
-        let trail = Trail::begin(audit, clock, caller, asked);
+        let trail = Trail::begin(&self.parts, caller, asked);
         let shown = self.shown(caller, asked).await;
         trail.previewed(shown.as_ref().err()).await;
         shown

@@ -97,8 +97,7 @@ impl RunTask {
         question: (TaskName, &RequestId),
         code: &'static str,
     ) {
-        let Parts { audit, clock, .. } = &*self.parts;
-        Trail::refused(audit, clock, caller, question, code).await;
+        Trail::refused(&self.parts, caller, question, code).await;
     }
 
     /// What `repeats`, all of one call, mean for it as a whole.
@@ -225,8 +224,7 @@ impl RunTask {
         landed: Landed,
         told: &'static str,
     ) -> Landed {
-        let Parts { audit, clock, .. } = &*self.parts;
-        Trail::begin(audit, clock, caller, asked)
+        Trail::begin(&self.parts, caller, asked)
             .end(&landed, told)
             .await;
         landed

@@ -71,8 +71,7 @@ pub struct Prepared<'a> {
 impl Flight {
     /// Asks, checks, and keeps what came. Its audit line is written however that ends.
     pub async fn run(self) -> Landed {
-        let Parts { audit, clock, .. } = &*self.parts;
-        let mut trail = Trail::begin(audit, clock, &self.caller, &self.asked);
+        let mut trail = Trail::begin(&self.parts, &self.caller, &self.asked);
         let landed = self.land(&mut trail).await;
         let told = match &landed {
             Ok(told) if matches!(told.via, Via::Hit { .. }) => "cached",

@@ -1,4 +1,4 @@
-//! The audit line of one call, gathered on its way and written once, however the call ends.
+//! The audit line of one call and what it used, gathered on its way and written once, however the call ends.
 
 use std::sync::Arc;
 
@@ -6,16 +6,23 @@ use super::answer::{Asked, Landed};
 use super::composition::{Composition, Turn, prompt_sha256, sha256};
 use super::cover::Cover;
 use super::error::Error;
-use crate::domain::{Caller, Clock, Money, RequestId, Target, TaskName, Usage};
+use super::parts::Parts;
+use crate::domain::{Caller, Clock, Money, Org, RequestId, Target, TaskName, Usage, UserId};
 use crate::engine::dispatch;
 use crate::telemetry::Audit;
 use crate::telemetry::audit::Entry;
+use crate::usage::{Journal, Key, Sums};
 
 /// The line of a call that is under way. Dropped unwritten, as by a panic, it says that the call ended in a defect.
 pub struct Trail {
     audit: Audit,
+    journal: Arc<Journal>,
     clock: Arc<dyn Clock>,
+    org: Arc<Org>,
+    user: Option<UserId>,
     entry: Option<Entry>,
+    /// What it used; none once that is counted.
+    sums: Option<Sums>,
 }
 
 /// Record ids that one line names.
@@ -25,9 +32,9 @@ const FIELDS: usize = 1_000;
 
 impl Trail {
     /// The line of `caller`'s question `asked`, which so far has sent nothing.
-    pub fn begin(audit: &Audit, clock: &Arc<dyn Clock>, caller: &Caller, asked: &Asked) -> Self {
+    pub fn begin(parts: &Parts, caller: &Caller, asked: &Asked) -> Self {
         let task = asked.task.name().as_str();
-        let mut trail = Self::of(audit, clock, caller, task, &asked.request_id);
+        let mut trail = Self::of(parts, caller, task, &asked.request_id);
         if let Some(entry) = &mut trail.entry {
             let ids = asked.source.ids();
             entry.record_ids = ids.iter().take(IDS).map(ToString::to_string).collect();
@@ -36,13 +43,7 @@ impl Trail {
     }
 
     /// The line of a call for `task` that so far has sent nothing.
-    pub fn of(
-        audit: &Audit,
-        clock: &Arc<dyn Clock>,
-        caller: &Caller,
-        task: &'static str,
-        request_id: &RequestId,
-    ) -> Self {
+    pub fn of(parts: &Parts, caller: &Caller, task: &'static str, request_id: &RequestId) -> Self {
         let entry = Entry {
             request_id: request_id.to_string(),
             org: caller.org.name.to_string(),
@@ -53,10 +54,29 @@ impl Trail {
             ..Entry::default()
         };
         Self {
-            audit: audit.clone(),
-            clock: Arc::clone(clock),
+            audit: parts.audit.clone(),
+            journal: Arc::clone(&parts.journal),
+            clock: Arc::clone(&parts.clock),
+            org: Arc::clone(&caller.org),
+            user: caller.user.clone(),
             entry: Some(entry),
+            sums: Some(Sums {
+                calls: 1,
+                ..Sums::default()
+            }),
         }
+    }
+
+    /// The second line of a batch, which was a call when it began.
+    pub fn of_a_batch(
+        parts: &Parts,
+        caller: &Caller,
+        task: &'static str,
+        request_id: &RequestId,
+    ) -> Self {
+        let mut trail = Self::of(parts, caller, task, request_id);
+        trail.sums = Some(Sums::default());
+        trail
     }
 
     /// These fields of a company, and no others, are about to be sent for a search of the web.
@@ -93,11 +113,9 @@ impl Trail {
 
     /// What the attempts used so far.
     pub fn used(&mut self, turn: &dispatch::Turn) {
-        if let Some(entry) = &mut self.entry {
-            entry.input_tokens = turn.usage.all_input_tokens();
-            entry.output_tokens = turn.usage.output_tokens;
-            entry.web_searches = turn.usage.web_searches;
-            entry.cost_usd = turn.cost.as_usd();
+        self.charged(&turn.usage, turn.cost);
+        if let Some(sums) = &mut self.sums {
+            sums.attempts = turn.attempts.into();
         }
         if turn.attempts == 0 {
             self.sent_nothing();
@@ -111,6 +129,12 @@ impl Trail {
             entry.output_tokens = usage.output_tokens;
             entry.web_searches = usage.web_searches;
             entry.cost_usd = cost.as_usd();
+        }
+        if let Some(sums) = &mut self.sums {
+            sums.input_tokens = usage.all_input_tokens();
+            sums.output_tokens = usage.output_tokens;
+            sums.web_searches = usage.web_searches;
+            sums.cost = cost;
         }
     }
 
@@ -150,6 +174,7 @@ impl Trail {
     /// The call ended as `outcome`.
     pub async fn ended(mut self, outcome: &'static str) {
         self.finish(outcome);
+        self.counted(outcome).await;
         if let Some(entry) = &self.entry {
             // Dropped while it waits, as by a caller who hangs up, `self` still has the line and hands it over.
             self.audit.write(entry).await;
@@ -157,15 +182,43 @@ impl Trail {
         self.entry = None;
     }
 
+    /// The call is about to end as `outcome`, and whoever is told so shall find it counted.
+    pub async fn counted(&mut self, outcome: &'static str) {
+        if let Some((key, sums)) = self.take_count(outcome) {
+            if sums.attempts > 0 || sums.cost > Money::ZERO {
+                self.journal.count(key, sums).await;
+            } else {
+                self.journal.count_later(key, sums);
+            }
+        }
+    }
+
+    /// What is to be counted, unless it has been.
+    fn take_count(&mut self, outcome: &'static str) -> Option<(Key, Sums)> {
+        let entry = self.entry.as_ref()?;
+        let mut sums = self.sums.take()?;
+        sums.from_cache = u64::from(matches!(outcome, "cached" | "collapsed" | "replayed"));
+        let is_no_failure = matches!(outcome, "ok" | "preview" | "gone") || sums.from_cache > 0;
+        sums.failed = u64::from(sums.calls > 0 && !is_no_failure);
+        let now = self.clock.timestamp();
+        let key = Key {
+            org: self.org.id,
+            day: now.to_zoned(self.org.timezone.clone()).date(),
+            task: entry.task.into(),
+            model: entry.model.as_deref().map(Into::into),
+            user: self.user.as_ref().map(|user| Arc::clone(&user.0)),
+        };
+        Some((key, sums))
+    }
+
     /// The line of a call whose question the door has refused as `code`.
     pub async fn refused(
-        audit: &Audit,
-        clock: &Arc<dyn Clock>,
+        parts: &Parts,
         caller: &Caller,
         (task, request_id): (TaskName, &RequestId),
         code: &'static str,
     ) {
-        Self::of(audit, clock, caller, task.as_str(), request_id)
+        Self::of(parts, caller, task.as_str(), request_id)
             .ended(code)
             .await;
     }
@@ -189,6 +242,11 @@ impl Trail {
 impl Drop for Trail {
     fn drop(&mut self) {
         self.finish(Error::Internal.code());
+        if let Some(outcome) = self.entry.as_ref().map(|entry| entry.outcome)
+            && let Some((key, sums)) = self.take_count(outcome)
+        {
+            self.journal.count_later(key, sums);
+        }
         if let Some(entry) = &self.entry {
             self.audit.write_now(entry);
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::helpers::{Config, Play, Reply, TestApp, Upstream, opportunity, opportunity_named};
 
 /// The labels of every metric of the contract, by its name; dashboards are built on them.
-const METRICS: [(&str, &str); 13] = [
+const METRICS: [(&str, &str); 14] = [
     ("belay_requests_total", "org,task,outcome"),
     ("belay_request_seconds", ""),
     ("belay_overhead_seconds", ""),
@@ -18,6 +18,7 @@ const METRICS: [(&str, &str); 13] = [
     ("belay_breaker_open", "provider"),
     ("belay_reserved_tokens", ""),
     ("belay_config_reload_failed", ""),
+    ("belay_usage_write_failures_total", ""),
     ("belay_budget_used_ratio", "org,limit"),
 ];
 
@@ -129,6 +130,7 @@ async fn a_label_is_a_configured_name_or_a_word_and_never_a_record() {
         ("belay_request_seconds_count", 3.0),
         ("belay_overhead_seconds_count", 3.0),
         ("belay_config_reload_failed", 0.0),
+        ("belay_usage_write_failures_total", 0.0),
     ] {
         let found = app.metric(name).await;
         assert!((found - value).abs() < 1e-9, "{name} is {found}");

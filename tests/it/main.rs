@@ -42,5 +42,6 @@ mod tls;
 mod tls_faults;
 mod tls_reload;
 mod upstream_faults;
+mod usage;
 mod vertex;
 mod web_search;

@@ -13,6 +13,7 @@ use super::rate::Rate;
 use crate::domain::limit::end_of;
 use crate::domain::{Caller, LimitName, Limits, Money, UserId};
 use crate::shared::books;
+use crate::usage::{Purse, Standing};
 
 /// A limit and what is left of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -174,6 +175,51 @@ impl Accounts {
             account.day.correct(booked.day, amount, cost);
             account.month.correct(booked.month, amount, cost);
         }
+    }
+
+    /// How every budget that is set stands.
+    pub fn standings(&mut self, caller: &Caller) -> Vec<Standing> {
+        let org = caller.org.id;
+        let mut standings = Vec::new();
+        for (nth, (account, limits)) in self.of(caller).enumerate() {
+            let budgets = [
+                (LimitName::BudgetPerDay, limits.budget_per_day, &account.day),
+                (
+                    LimitName::BudgetPerMonth,
+                    limits.budget_per_month,
+                    &account.month,
+                ),
+            ];
+            for (limit, budget, window) in budgets {
+                if let (Some(_), Some(ends)) = (budget, window.ends) {
+                    let user = caller.user.clone().filter(|_| nth == 1);
+                    let gone = window.spent + window.reserved;
+                    let purse = Purse { org, user, limit };
+                    standings.push(Standing { purse, ends, gone });
+                }
+            }
+        }
+        standings
+    }
+
+    /// Goes on where the process before left a budget. What that had reserved was never settled, and so is spent.
+    pub fn resume(&mut self, standing: Standing) {
+        let account = match standing.purse.user {
+            Some(user) => self.users.entry(user).or_default(),
+            None => &mut self.org,
+        };
+        let window = match standing.purse.limit {
+            LimitName::BudgetPerDay => &mut account.day,
+            LimitName::BudgetPerMonth => &mut account.month,
+            LimitName::RequestsPerMinute
+            | LimitName::TokensPerMinute
+            | LimitName::CallsInFlight => return,
+        };
+        *window = Window {
+            ends: Some(standing.ends),
+            spent: standing.gone,
+            reserved: Money::ZERO,
+        };
     }
 
     fn booked(&self) -> Booked {

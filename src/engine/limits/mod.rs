@@ -38,6 +38,7 @@ pub use crate::domain::LimitName;
 use crate::domain::{Caller, Clock, Money, OrgId};
 use crate::shared::Down;
 use crate::telemetry::Metrics;
+use crate::usage::{Journal, Standing, Written};
 
 /// The limits of every org, and what is used of them.
 pub struct Limits {
@@ -46,6 +47,10 @@ pub struct Limits {
     metrics: Arc<Metrics>,
     /// What other replicas use as well, where there are any.
     common: Option<Common>,
+    /// What outlives this process.
+    journal: Option<Arc<Journal>>,
+    /// How the process before left the budgets of orgs that have not called yet.
+    left: Mutex<HashMap<OrgId, Vec<Standing>>>,
 }
 
 /// One org's accounts and those who wait for them.
@@ -53,6 +58,7 @@ pub(in crate::engine) struct Ledger {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    journal: Option<Arc<Journal>>,
 }
 
 /// What a ledger's lock guards.
@@ -119,6 +125,8 @@ impl Limits {
             clock,
             metrics,
             common: None,
+            journal: None,
+            left: Mutex::default(),
         }
     }
 
@@ -127,6 +135,20 @@ impl Limits {
     pub fn shared_by(self, common: Common) -> Self {
         Self {
             common: Some(common),
+            ..self
+        }
+    }
+
+    /// Goes on where the process before `left` the budgets, and notes in `journal` how they stand.
+    #[must_use]
+    pub fn kept_in(self, journal: Arc<Journal>, left: Vec<Standing>) -> Self {
+        let mut orgs: HashMap<OrgId, Vec<Standing>> = HashMap::new();
+        for standing in left {
+            orgs.entry(standing.purse.org).or_default().push(standing);
+        }
+        Self {
+            journal: Some(journal),
+            left: Mutex::new(orgs),
             ..self
         }
     }
@@ -192,11 +214,18 @@ impl Limits {
             return common.deposit(&ledger, caller, cost).await;
         }
         let timestamp = self.clock.timestamp();
-        let charged = ledger.lock().accounts.deposit(caller, cost, timestamp);
-        let booked = charged.map_err(|blocked| refusal(&blocked))?;
+        let (booked, written) = {
+            let accounts = &mut ledger.lock().accounts;
+            let booked = accounts
+                .deposit(caller, cost, timestamp)
+                .map_err(|blocked| refusal(&blocked))?;
+            (booked, ledger.note(accounts, caller, true))
+        };
         let amount = cost.unwrap_or_default();
         let backing = Backing::Own(booked);
-        Ok(Deposit::new(ledger, caller, amount, backing))
+        let deposit = Deposit::new(ledger, caller, amount, backing);
+        written.wait().await;
+        Ok(deposit)
     }
 
     /// Every limit of the caller's org, and of its user where one is proved, with what is left.
@@ -214,14 +243,20 @@ impl Limits {
     fn ledger(&self, caller: &Caller) -> Arc<Ledger> {
         let mut orgs = self.orgs.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = orgs.entry(caller.org.id).or_insert_with(|| {
+            let mut accounts = Accounts::default();
+            let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+            for standing in left.remove(&caller.org.id).into_iter().flatten() {
+                accounts.resume(standing);
+            }
             Arc::new(Ledger {
                 state: Mutex::new(State {
-                    accounts: Accounts::default(),
+                    accounts,
                     turnstile: Turnstile::default(),
                     ahead: None,
                 }),
                 clock: Arc::clone(&self.clock),
                 metrics: Arc::clone(&self.metrics),
+                journal: self.journal.clone(),
             })
         });
         Arc::clone(ledger)
@@ -241,7 +276,7 @@ impl Ledger {
         patience: &Patience,
     ) -> Result<(Option<Slot>, Hold), Refusal> {
         let mut place = None;
-        loop {
+        let (booked, written) = loop {
             let now = self.clock.now();
             let until = match lane {
                 Lane::Single => patience.third(),
@@ -260,8 +295,7 @@ impl Ledger {
                     Ok(()) if state.turnstile.may_go(lane, place.as_ref()) => {
                         let booked = state.accounts.take(caller, need, lane == Lane::Bulk, now);
                         state.turnstile.leave(place.take());
-                        drop(guard);
-                        return Ok(self.reserved(caller, lane, need, booked));
+                        break (booked, self.note(&mut state.accounts, caller, true));
                     }
                     Ok(()) => Blocked::by_others(),
                     Err(blocked) => blocked,
@@ -294,6 +328,17 @@ impl Ledger {
             if let Some(place) = &place {
                 place.wait(wake, patience).await;
             }
+        };
+        let reserved = self.reserved(caller, lane, need, booked);
+        written.wait().await;
+        Ok(reserved)
+    }
+
+    /// Notes how the budgets of `caller` stand, where there is anything to note them in.
+    fn note(&self, accounts: &mut Accounts, caller: &Caller, is_awaited: bool) -> Written {
+        match &self.journal {
+            Some(journal) => journal.stand(accounts.standings(caller).into_iter(), is_awaited),
+            None => Written::already(),
         }
     }
 
@@ -323,6 +368,15 @@ impl Ledger {
         let mut state = self.lock();
         change(&mut state.accounts);
         state.turnstile.ring();
+    }
+
+    /// Changes the accounts where it is about the money of `caller`.
+    fn settle(&self, caller: &Caller, change: impl FnOnce(&mut Accounts)) {
+        self.give_back(|accounts| {
+            change(accounts);
+            // Nobody waits for it: it is written with what the call used, and that before the call is answered.
+            let _ = self.note(accounts, caller, false);
+        });
     }
 }
 

@@ -121,7 +121,7 @@ impl Hold {
         match &self.backing {
             Backing::Own(booked) => {
                 let now = self.ledger.clock.now();
-                self.ledger.give_back(|accounts| {
+                self.ledger.settle(&self.caller, |accounts| {
                     accounts.settle(&self.caller, self.need, *booked, (used, cost), now);
                 });
             }
@@ -171,7 +171,7 @@ impl Deposit {
             return;
         }
         match &self.backing {
-            Backing::Own(booked) => self.ledger.give_back(|accounts| {
+            Backing::Own(booked) => self.ledger.settle(&self.caller, |accounts| {
                 accounts.correct(&self.caller, *booked, self.amount, cost);
             }),
             Backing::Common { books, id } => {

@@ -52,6 +52,7 @@ pub struct Documents {
         (name = "messages", description = "The Claude API, as a drop-in"),
         (name = "chat", description = "Salesforce's LLM Open Connector: a model of one's own for Prompt Builder and Agentforce"),
         (name = "identity", description = "Who is calling, and whether the gateway is there"),
+        (name = "usage", description = "What was used, day by day"),
         (name = "cache", description = "What is remembered of records"),
     )
 )]

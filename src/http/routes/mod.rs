@@ -10,5 +10,6 @@ pub mod messages;
 pub mod preview;
 pub mod tasks;
 pub mod token;
+pub mod usage;
 pub mod whoami;
 pub mod wire;

@@ -14,9 +14,9 @@ use crate::engine::limits::Deposit;
 use crate::providers::claude::Members;
 use crate::providers::{Dialect, Fault, UpstreamId};
 use crate::telemetry::metrics::BatchFate;
+use crate::usecases::Error;
 use crate::usecases::relay::told;
 use crate::usecases::trail::Trail;
-use crate::usecases::{Error, Parts};
 
 /// A batch that may go to its provider, and is charged in full already.
 struct Admitted {
@@ -52,9 +52,8 @@ impl RelayBatches {
         dialect: Dialect,
         (request_id, by): (&RequestId, Deadline),
     ) -> Result<Answered, Error> {
-        let Parts { audit, clock, .. } = &*self.parts;
         let admitted = self.admit_batch(caller, body, request_id).await;
-        let mut trail = Trail::of(audit, clock, caller, TASK, request_id);
+        let mut trail = Trail::of(&self.parts, caller, TASK, request_id);
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(error) => {
@@ -172,9 +171,9 @@ impl Passage {
         if let Some(out) = self.batches.open.keep(place, open) {
             self.batches.charge_in_full(out);
         }
+        self.trail.ended("ok").await;
         // Whoever no longer waits has been told so already.
         let _ = waiter.send(Ok(told));
-        self.trail.ended("ok").await;
     }
 
     async fn failed(
@@ -203,7 +202,7 @@ impl Passage {
         }
         let error = told(error);
         let outcome = error.code();
-        let _ = waiter.send(Err(error));
         self.trail.ended(outcome).await;
+        let _ = waiter.send(Err(error));
     }
 }

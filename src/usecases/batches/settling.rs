@@ -57,16 +57,12 @@ impl RelayBatches {
     /// The line of a batch's end bears the id of the call that began it.
     fn charge(&self, open: Open, usage: &Usage, cost: Money, fate: BatchFate) {
         let Parts {
-            audit,
-            clock,
-            metrics,
-            lifecycle,
-            ..
+            metrics, lifecycle, ..
         } = &*self.parts;
         let org = &open.caller.org.name;
         metrics.used(org, usage, cost);
         metrics.batch(org, fate);
-        let mut trail = Trail::of(audit, clock, &open.caller, TASK, &open.request_id);
+        let mut trail = Trail::of_a_batch(&self.parts, &open.caller, TASK, &open.request_id);
         trail.charged(usage, cost);
         open.deposit.settle(cost);
         let outcome = match fate {

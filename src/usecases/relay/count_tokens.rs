@@ -39,8 +39,7 @@ impl CountTokens {
         message: Message,
         by: Deadline,
     ) -> Result<Bytes, Error> {
-        let Parts { audit, clock, .. } = &*self.parts;
-        let mut trail = Trail::of(audit, clock, caller, COUNTING, &message.request_id);
+        let mut trail = Trail::of(&self.parts, caller, COUNTING, &message.request_id);
         let counted = self.count(caller, message, by, &mut trail).await;
         if let Err(Error::Limited { limit, .. }) = &counted {
             let metrics = &self.parts.metrics;

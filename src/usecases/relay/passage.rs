@@ -107,9 +107,9 @@ impl Passage {
         trail.used(&turn);
         let outcome = landed.as_ref().map_or_else(Error::code, |_| "ok");
         let upstream = turn.upstream;
+        trail.ended(outcome).await;
         // Whoever no longer waits has been told so already.
         let _ = waiter.send(landed.map(|body| Relayed::Whole { body, upstream }));
-        trail.ended(outcome).await;
     }
 
     async fn stream(self, mut turn: Turn, waiter: Waiter) {
@@ -132,9 +132,9 @@ impl Passage {
             Err(error) => {
                 let error = restored(told(error), cover.as_ref());
                 trail.used(&turn);
-                let outcome = error.code();
+                trail.ended(error.code()).await;
                 let _ = waiter.send(Err(error));
-                return trail.ended(outcome).await;
+                return;
             }
         };
         let (going, ended, events) = Events::channel();
@@ -152,23 +152,32 @@ impl Passage {
         while let Some(events) = flow.next().await {
             reader.take(events).await;
         }
+        let ending = flow.end();
+        turn.charged(ending.charged);
+        trail.used(&turn);
+        // The last that the client is given says that the answer is whole, so the answer is counted before that.
+        trail
+            .counted(how(ending.is_whole, reader.gave_up, true))
+            .await;
         let all_read = reader.end().await;
         ended.store(all_read, Ordering::Release);
         let gave_up = reader.gave_up;
         drop(reader);
-        let ending = flow.end();
         if let Some(memory) = memory.filter(|_| ending.is_whole && !gave_up) {
             memory.keep(&parts, ending.stop, stand_in);
         }
-        turn.charged(ending.charged);
-        trail.used(&turn);
-        let outcome = match (ending.is_whole, all_read) {
-            _ if gave_up => Error::AnswerInvalid.code(),
-            (false, _) => "upstream-failed",
-            (true, false) => "gone",
-            (true, true) => "ok",
-        };
+        let outcome = how(ending.is_whole, gave_up, all_read);
         trail.ended(outcome).await;
+    }
+}
+
+/// How a stream ended, as the audit line has it.
+fn how(is_whole: bool, gave_up: bool, all_read: bool) -> &'static str {
+    match (is_whole, all_read) {
+        _ if gave_up => Error::AnswerInvalid.code(),
+        (false, _) => "upstream-failed",
+        (true, false) => "gone",
+        (true, true) => "ok",
     }
 }
 

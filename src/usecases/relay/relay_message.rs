@@ -60,8 +60,7 @@ impl RelayMessage {
 
     /// Leaves the audit line of a request that its door has refused as `code`.
     pub async fn refused(&self, caller: &Caller, request_id: &RequestId, code: &'static str) {
-        let Parts { audit, clock, .. } = &*self.parts;
-        Trail::of(audit, clock, caller, self.task, request_id)
+        Trail::of(&self.parts, caller, self.task, request_id)
             .ended(code)
             .await;
     }
@@ -91,8 +90,7 @@ impl RelayMessage {
             Begin::Mismatch => Err(Error::IdempotencyMismatch),
             Begin::Unknown => Err(Error::dark()),
         };
-        let Parts { audit, clock, .. } = &*self.parts;
-        let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
+        let trail = Trail::of(&self.parts, caller, self.task, &message.request_id);
         let outcome = landed.as_ref().map_or_else(Error::code, |_| "replayed");
         trail.ended(outcome).await;
         landed.map(|body| Relayed::Known {
@@ -109,8 +107,7 @@ impl RelayMessage {
         (by, patience): (Deadline, Patience),
         claim: Option<Claim<Landed>>,
     ) -> Result<Relayed, Error> {
-        let Parts { audit, clock, .. } = &*self.parts;
-        let trail = Trail::of(audit, clock, caller, self.task, &message.request_id);
+        let trail = Trail::of(&self.parts, caller, self.task, &message.request_id);
         let route = match admitted(&self.parts, caller, &message).await {
             Ok(route) => route,
             Err(error) => {

@@ -162,6 +162,7 @@ impl Redis {
                 "string" => self.ask(&["GET", &name]).await,
                 "hash" => self.ask(&["HGETALL", &name]).await,
                 "zset" => self.ask(&["ZRANGE", &name, "0", "-1"]).await,
+                "set" => self.ask(&["SMEMBERS", &name]).await,
                 other => panic!("{name} is a {other}"),
             };
             gather(&value, &mut all);

@@ -8,6 +8,7 @@ mod once;
 mod outage;
 mod rollout;
 mod stores;
+mod usage;
 
 use std::time::Duration;
 

@@ -151,3 +151,29 @@ async fn a_token_that_does_not_name_its_user_proves_nothing() {
         "none of it counted"
     );
 }
+
+#[tokio::test]
+async fn what_each_user_used_is_told_by_its_id() {
+    let scene = scene().await;
+    for (user, calls) in [(ONE, 2), (OTHER, 1)] {
+        let token = of(&scene, user).signed_by(&ACME);
+        for _ in 0..calls {
+            assert_eq!(status(&scene, &token).await, 200);
+        }
+    }
+    let token = scene.jwt().signed_by(&ACME);
+    let usage = scene.app.anonymous(Method::GET, "/usage?by=user");
+    let told = usage.bearer(&token).send().await.expect_ok();
+    let rows = told["rows"].as_array().expect("a list");
+    let calls: Vec<_> = rows
+        .iter()
+        .map(|row| (row["user_id"].as_str(), row["calls"].as_u64()))
+        .collect();
+    let (one, other) = (in_18(ONE), in_18(OTHER));
+    let mut expected = [(Some(one.as_str()), Some(2)), (Some(&*other), Some(1))];
+    expected.sort_unstable();
+    assert_eq!(calls, expected);
+    for member in ["day", "task", "model"] {
+        assert_eq!(rows[0][member], Value::Null, "{member}");
+    }
+}
