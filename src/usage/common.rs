@@ -6,8 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::civil::Date;
@@ -19,7 +18,6 @@ use super::report::{By, Days, Gathering, Report};
 use super::row::{Key, Sums};
 use crate::domain::{OrgId, SalesforceId};
 use crate::shared::{Down, Link};
-use std::sync::Arc;
 
 /// The way to the store, and what it has not taken note of yet.
 pub(super) struct Common {
@@ -175,7 +173,7 @@ impl Common {
         Down
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, HashMap<OrgId, Told>> {
+    fn told(&self) -> MutexGuard<'_, HashMap<OrgId, Told>> {
         self.orgs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -202,4 +200,62 @@ fn read(org: OrgId, day: Date, line: &str, numbers: &str) -> Option<(Key, Sums)>
         user,
     };
     Some((key, Sums::of(sums)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::Lifecycle;
+    use crate::shared::scripted::Server;
+
+    fn batch(calls: u64) -> (Batch, HashMap<Key, Sums>) {
+        let key = Key {
+            org: OrgId::new("00D5f000000XyZaEAK".parse().expect("an id")).expect("an org"),
+            day: day(),
+            task: "briefing".into(),
+            model: Some("claude-sonnet-5-5".into()),
+            user: None,
+        };
+        let sums = Sums {
+            calls,
+            ..Sums::default()
+        };
+        let mut batch = Batch::default();
+        batch.rows.insert(key, sums);
+        let rows = batch.rows.clone();
+        (batch, rows)
+    }
+
+    fn day() -> Date {
+        "2026-11-27".parse().expect("a date")
+    }
+
+    #[tokio::test]
+    async fn what_went_out_and_was_not_answered_is_told_again_and_counts_once() {
+        let (server, lifecycle) = (Server::start(), Lifecycle::default());
+        let common = Common::new(server.link(&lifecycle).await, "one".to_owned(), 400);
+        let (mut first, rows) = batch(5);
+        common.write(&mut first).await.expect("the server is there");
+        let org = rows.keys().next().expect("one").org;
+        // As after an answer that was lost on its way.
+        let told = Told {
+            count: 0,
+            open: Some(rows),
+            is_listed: false,
+        };
+        common.told().insert(org, told);
+        let (mut second, _) = batch(2);
+        common
+            .write(&mut second)
+            .await
+            .expect("the server is there");
+
+        let days = Days {
+            first: day(),
+            last: day(),
+        };
+        let report = common.read(org, days, By::ALL, 10).await;
+        assert_eq!(report.expect("the server is there").totals.calls, 7);
+        assert_eq!(common.orgs().await, Ok(vec![org]));
+    }
 }
