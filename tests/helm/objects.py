@@ -79,7 +79,7 @@ def shared_replicas_is_the_most_that_there_can_be_and_the_surge(values, renderin
         yield "the autoscaler and the Deployment both count replicas, or neither does"
         return
     most = scaler["spec"]["maxReplicas"] if scaler else spec["replicas"]
-    wanted = most + spec["strategy"]["rollingUpdate"]["maxSurge"]
+    wanted = most + spec["strategy"].get("rollingUpdate", {"maxSurge": 0})["maxSurge"]
     env = variables(spec["template"]["spec"]["containers"][0])
     if values["shared"]["redis"] or values["valkey"]["enabled"]:
         if env.get("BELAY__SHARED__REPLICAS") != str(wanted):
@@ -88,12 +88,43 @@ def shared_replicas_is_the_most_that_there_can_be_and_the_surge(values, renderin
         yield "there is no store, and the gateway is told of one"
 
 
-def a_rollout_takes_no_replica_away_before_another_is_there(values, rendering):
+def a_rollout_takes_no_replica_away_before_another_is_there_unless_one_file_is_theirs(values, rendering):
     spec = rendering.the("Deployment")["spec"]
-    if spec["strategy"] != {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}:
+    if values["usage"]["persistence"]["enabled"]:
+        if spec["strategy"] != {"type": "Recreate"} or spec["replicas"] != 1:
+            yield f"two pods would have one file: {spec['strategy']}, {spec['replicas']} replica(s)"
+    elif spec["strategy"] != {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}:
         yield f"the strategy is {spec['strategy']}"
     if spec["minReadySeconds"] != values["drainDelaySeconds"]:
         yield "the next replica stops before the last one takes no more calls"
+
+
+def what_was_used_is_written_to_a_volume_or_nowhere(values, rendering):
+    spec = rendering.the("Deployment")["spec"]["template"]["spec"]
+    env = variables(spec["containers"][0])
+    if env["BELAY__USAGE__KEEP_DAYS"] != str(values["usage"]["keepDays"]):
+        yield f"it is kept for {env['BELAY__USAGE__KEEP_DAYS']} days"
+    persistence = values["usage"]["persistence"]
+    file = env.get("BELAY__USAGE__FILE")
+    if bool(file) != persistence["enabled"]:
+        yield f"the gateway writes to {file}"
+    claims = rendering.of("PersistentVolumeClaim")
+    if not persistence["enabled"]:
+        return
+    names = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one}
+    mounts = [one for one in spec["containers"][0]["volumeMounts"] if file.startswith(one["mountPath"] + "/")]
+    if not mounts or mounts[0].get("readOnly") or mounts[0]["name"] not in names:
+        yield f"no volume that can be written is mounted above {file}"
+        return
+    claim = names[mounts[0]["name"]]
+    made = [one for one in claims if one["metadata"]["name"] == claim]
+    if persistence["existingClaim"]:
+        if claim != persistence["existingClaim"] or made:
+            yield f"it is on {claim}"
+    elif not made or made[0]["metadata"]["annotations"]["helm.sh/resource-policy"] != "keep":
+        yield f"the claim {claim} is not made, or goes with the release"
+    if spec["securityContext"].get("fsGroup") != spec["securityContext"]["runAsUser"]:
+        yield "who runs may not write there"
 
 
 def every_pod_keeps_to_the_restricted_profile(values, rendering):
@@ -374,7 +405,8 @@ def alerts_and_dashboard_are_the_files_of_the_chart(values, rendering, chart):
 PROMISES = [
     the_grace_period_is_both_drains_and_five_seconds,
     shared_replicas_is_the_most_that_there_can_be_and_the_surge,
-    a_rollout_takes_no_replica_away_before_another_is_there,
+    a_rollout_takes_no_replica_away_before_another_is_there_unless_one_file_is_theirs,
+    what_was_used_is_written_to_a_volume_or_nowhere,
     every_pod_keeps_to_the_restricted_profile,
     the_admin_port_is_in_no_public_service_ingress_or_route,
     the_network_policy_lets_in_and_out_what_the_values_say_alone,

@@ -16,6 +16,8 @@
   "server.drain_s" "set the value drainSeconds"
   "server.public_url" "set the value publicUrl"
   "shared.redis" "set the value shared.redis"
+  "usage.file" "set the value usage.persistence.enabled"
+  "usage.keep_days" "set the value usage.keepDays"
   "shared.replicas" "the chart counts them"
   "telemetry.otlp" "set the value telemetry.otlp" }}
 {{- range $scan.keys }}
@@ -35,6 +37,15 @@
 {{- end }}
 {{- if and (gt $most 1) (not $redis) (not .Values.shared.acceptLimitsPerReplica) }}
 {{- fail (printf "%d replicas need one store for limits and budgets: set shared.redis (or valkey.enabled), or accept that every limit and budget holds for each replica by itself with shared.acceptLimitsPerReplica=true." $most) }}
+{{- end }}
+{{- if and .Values.usage.persistence.enabled $redis }}
+{{- fail "usage.persistence.enabled is true and there is a store, which keeps what was used: keep one of them." }}
+{{- end }}
+{{- if and .Values.usage.persistence.enabled (or (gt $most 1) .Values.autoscaling.enabled) }}
+{{- fail "usage.persistence is one replica's: with more of them, or an autoscaler, set shared.redis or valkey.enabled in its place." }}
+{{- end }}
+{{- if and .Values.usage.persistence.existingClaim (not .Values.usage.persistence.enabled) }}
+{{- fail "usage.persistence.existingClaim is set and usage.persistence.enabled is false: set it to true, or name no claim." }}
 {{- end }}
 {{- if and .Values.valkey.enabled .Values.shared.redis }}
 {{- fail "shared.redis and valkey.enabled name two stores: keep one of them." }}
@@ -77,7 +88,7 @@
 {{- if has .name $names }}
 {{- fail (printf "the variable %s is named twice in env and secretEnv." .name) }}
 {{- end }}
-{{- if has .name (list "BELAY__SERVER__BIND" "BELAY__SERVER__ADMIN_BIND" "BELAY__SERVER__DRAIN_DELAY_S" "BELAY__SERVER__DRAIN_S" "BELAY__SERVER__PUBLIC_URL" "BELAY__SHARED__REDIS" "BELAY__SHARED__REPLICAS" "BELAY__TELEMETRY__OTLP" "VALKEY_URL" "VALKEY_PASSWORD") }}
+{{- if has .name (list "BELAY__SERVER__BIND" "BELAY__SERVER__ADMIN_BIND" "BELAY__SERVER__DRAIN_DELAY_S" "BELAY__SERVER__DRAIN_S" "BELAY__SERVER__PUBLIC_URL" "BELAY__SHARED__REDIS" "BELAY__SHARED__REPLICAS" "BELAY__USAGE__FILE" "BELAY__USAGE__KEEP_DAYS" "BELAY__TELEMETRY__OTLP" "VALKEY_URL" "VALKEY_PASSWORD") }}
 {{- fail (printf "the variable %s is the chart's: use its value instead." .name) }}
 {{- end }}
 {{- $names = append $names .name }}
@@ -96,6 +107,7 @@
 {{- end }}
 {{- $mounts := list "/var/run/secrets" "/run/secrets" "/etc/ssl" }}
 {{- $paths := list "/etc/belay" }}
+{{- if .Values.usage.persistence.enabled }}{{ $paths = append $paths "/var/lib/belay" }}{{ end }}
 {{- if .Values.tmp.enabled }}{{ $paths = append $paths "/tmp" }}{{ end }}
 {{- $writable := list }}
 {{- range concat .Values.secretFiles .Values.csi .Values.extraVolumeMounts }}
