@@ -301,6 +301,7 @@ impl App {
         if let Some(store) = &self.store {
             store.common.books.farewell().await;
         }
+        self.parts.limits.close();
         journal.close().await;
         self.audit.close().await;
         // It blocks, and sends from threads of its own; a collector that hangs must not outlast the grace of a pod.

@@ -11,6 +11,18 @@ use crate::engine::limits::{Allowance, LimitName};
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
+/// What Claude calls the size of a limit, what is left of it, and when it is whole again.
+const CLAUDE_REQUESTS: [HeaderName; 3] = [
+    HeaderName::from_static("anthropic-ratelimit-requests-limit"),
+    HeaderName::from_static("anthropic-ratelimit-requests-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-requests-reset"),
+];
+const CLAUDE_TOKENS: [HeaderName; 3] = [
+    HeaderName::from_static("anthropic-ratelimit-tokens-limit"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-remaining"),
+    HeaderName::from_static("anthropic-ratelimit-tokens-reset"),
+];
+
 /// Writes what is left of the limits, the tightest first. Money is told by `/whoami`: the draft counts only in whole
 /// units.
 pub fn write(allowances: &[Allowance], headers: &mut HeaderMap) {
@@ -42,23 +54,23 @@ pub fn write(allowances: &[Allowance], headers: &mut HeaderMap) {
 
 /// Writes the minute's calls and tokens as Claude's clients read them; of two that hold at once the tighter.
 pub fn write_as_claude(allowances: &[Allowance], now: Timestamp, headers: &mut HeaderMap) {
-    for (limit, name) in [
-        (LimitName::RequestsPerMinute, "requests"),
-        (LimitName::TokensPerMinute, "tokens"),
+    for (limit, names) in [
+        (LimitName::RequestsPerMinute, CLAUDE_REQUESTS),
+        (LimitName::TokensPerMinute, CLAUDE_TOKENS),
     ] {
         let of_the_limit = allowances.iter().filter(|one| one.name == limit);
         let Some(tightest) = of_the_limit.min_by(|a, b| share(a).total_cmp(&share(b))) else {
             continue;
         };
         let reset = now + tightest.resets_in.unwrap_or_default();
-        for (part, text) in [
-            ("limit", format!("{:.0}", tightest.maximum)),
-            ("remaining", format!("{:.0}", tightest.remaining.floor())),
-            ("reset", format!("{reset:.0}")),
-        ] {
-            let header = HeaderName::try_from(format!("anthropic-ratelimit-{name}-{part}"));
-            if let (Ok(header), Ok(value)) = (header, HeaderValue::from_str(&text)) {
-                headers.insert(header, value);
+        let texts = [
+            format!("{:.0}", tightest.maximum),
+            format!("{:.0}", tightest.remaining.floor()),
+            format!("{reset:.0}"),
+        ];
+        for (name, text) in names.into_iter().zip(texts) {
+            if let Ok(value) = HeaderValue::try_from(text) {
+                headers.insert(name, value);
             }
         }
     }

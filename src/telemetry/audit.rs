@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -92,6 +93,8 @@ pub struct Entry {
     pub prompt_sha256: Option<String>,
 }
 
+/// How long the writer lets lines gather when it has written all.
+const GATHERING: Duration = Duration::from_millis(1);
 /// Lines that may wait for the writer while calls wait behind them.
 const WAITING: usize = 4_096;
 /// Lines that may wait beside these, of calls that cannot wait themselves.
@@ -136,6 +139,10 @@ impl Audit {
                         tracing::error!(%error, request_id, "an audit line could not be written");
                     }
                     torn = written < line.len() && (torn || written > 0);
+                    if waiting.is_empty() {
+                        // The next lines gather meanwhile, so that not every call has to wake this thread.
+                        std::thread::sleep(GATHERING);
+                    }
                 }
             })?;
         Ok(Self {

@@ -27,12 +27,12 @@ pub(super) struct Batch {
     pub rows: HashMap<Key, Sums>,
     /// How budgets stand.
     pub standings: HashMap<Purse, Standing>,
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<oneshot::Sender<bool>>,
 }
 
 /// The moment at which something is written down.
 #[must_use = "nobody waits unless this is waited for"]
-pub struct Written(Option<oneshot::Receiver<()>>);
+pub struct Written(Option<oneshot::Receiver<bool>>);
 
 /// How long what nobody waits for may lie.
 const LEISURE: Duration = Duration::from_millis(500);
@@ -56,21 +56,22 @@ impl Basket {
     }
 
     /// Notes how budgets stand; `is_awaited` where nothing may go out before that is written.
-    pub fn stand(&self, standings: impl Iterator<Item = Standing>, is_awaited: bool) -> Written {
-        let mut batch = self.lock();
-        let before = batch.standings.len();
-        let mut some = false;
-        for standing in standings {
-            some = true;
-            batch.standings.insert(standing.purse.clone(), standing);
+    pub fn stand(&self, standings: &[Standing], is_awaited: bool) -> Written {
+        if standings.is_empty() {
+            return Written::already();
         }
-        if is_awaited && some {
+        let mut batch = self.lock();
+        for standing in standings {
+            batch
+                .standings
+                .insert(standing.purse.clone(), standing.clone());
+        }
+        if is_awaited {
             return self.awaited(batch);
         }
-        if batch.standings.len() > before {
-            self.at_leisure.notify_one();
-        }
-        Written(None)
+        drop(batch);
+        self.at_leisure.notify_one();
+        Written::already()
     }
 
     /// Tells when everything that is here now is written.
@@ -107,6 +108,8 @@ impl Basket {
                 }
             }
         }
+        // Calls that are ready to go on have their say first: what they use is written with the rest, in one step.
+        tokio::task::yield_now().await;
         std::mem::take(&mut *self.lock())
     }
 
@@ -141,11 +144,11 @@ impl Batch {
         self.rows.is_empty() && self.standings.is_empty()
     }
 
-    /// Tells those who wait that they need not any more.
-    pub fn tell(&mut self) {
+    /// Tells those who wait whether it `is_written`.
+    pub fn tell(&mut self, is_written: bool) {
         for waiting in self.waiting.drain(..) {
             // Whoever no longer waits has gone on.
-            let _ = waiting.send(());
+            let _ = waiting.send(is_written);
         }
     }
 }
@@ -156,10 +159,11 @@ impl Written {
         Self(None)
     }
 
-    /// Waits for it, for a moment at most.
-    pub async fn wait(self) {
-        if let Self(Some(written)) = self {
-            let _ = tokio::time::timeout(PATIENCE, written).await;
+    /// Waits for it, for a moment at most; false where it is not known to be written.
+    pub async fn wait(self) -> bool {
+        match self.0 {
+            Some(written) => matches!(tokio::time::timeout(PATIENCE, written).await, Ok(Ok(true))),
+            None => false,
         }
     }
 }

@@ -6,8 +6,9 @@
 //! # Why
 //! * A call that reached a provider waits until what it used is written, so whoever has an answer finds it counted,
 //!   whatever ends the process. Calls that come at once are written at once, added up, so this costs a call little.
-//! * A budget is written down twice for a call: what it reserves before it goes out, and what is left of that when it is
-//!   settled. What a process that was killed had reserved counts as spent.
+//! * Before a call goes out, as much of its budgets is written down as gone as is, or up to a thousandth more, so that most
+//!   calls wait for nothing. What a process that was killed had reserved counts as spent, and that thousandth with it; one
+//!   that ends in order leaves the truth.
 //! * A disk or a store that stands still keeps nobody from an answer for longer than a moment; what was used lies in
 //!   memory until it can be written, and a metric tells.
 
@@ -138,7 +139,9 @@ impl Journal {
     pub async fn count(&self, key: Key, sums: Sums) {
         match &self.place {
             Place::Memory(_) => self.basket.add(key, sums),
-            Place::File(_) | Place::Common(_) => self.basket.add_in_haste(key, sums).wait().await,
+            Place::File(_) | Place::Common(_) => {
+                self.basket.add_in_haste(key, sums).wait().await;
+            }
         }
     }
 
@@ -155,7 +158,7 @@ impl Journal {
     /// Notes how budgets stand; `is_awaited` where nothing may go out before that is written.
     ///
     /// Of one budget, what is noted last has to be what is so last: notes are made under the lock that guards it.
-    pub fn stand(&self, standings: impl Iterator<Item = Standing>, is_awaited: bool) -> Written {
+    pub fn stand(&self, standings: &[Standing], is_awaited: bool) -> Written {
         self.basket.stand(standings, is_awaited)
     }
 
@@ -200,13 +203,13 @@ impl Journal {
                 () = self.closing.cancelled() => break,
             };
             if batch.is_empty() && !is_behind {
-                batch.tell();
+                batch.tell(true);
                 continue;
             }
             let written = self.write(&mut batch).await;
             is_behind = written.is_err();
             self.basket.could_write(!is_behind);
-            batch.tell();
+            batch.tell(!is_behind);
             if let Err(why) = written {
                 self.metrics.usage_write_failures.inc();
                 tracing::error!(

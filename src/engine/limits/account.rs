@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Need;
 use super::rate::Rate;
 use crate::domain::limit::end_of;
-use crate::domain::{Caller, LimitName, Limits, Money, UserId};
+use crate::domain::{Caller, LimitName, Limits, Money, OrgId, UserId};
 use crate::shared::books;
 use crate::usage::{Purse, Standing};
 
@@ -76,6 +76,9 @@ struct Window {
     ends: Option<Timestamp>,
     spent: Money,
     reserved: Money,
+    /// What a process that begins after this one would find gone, where that is written down: never less than is gone
+    /// when a call goes out.
+    written: Option<Money>,
 }
 
 /// In which windows a reservation was made.
@@ -177,23 +180,40 @@ impl Accounts {
         }
     }
 
-    /// How every budget that is set stands.
-    pub fn standings(&mut self, caller: &Caller) -> Vec<Standing> {
+    /// What of `caller`'s budgets has to be written down before a call goes out: where more is gone than is written.
+    pub fn raised(&mut self, caller: &Caller) -> Vec<Standing> {
+        self.standings(caller, |window, slack| {
+            let gone = window.gone();
+            (window.written.unwrap_or_default() < gone).then(|| gone + slack)
+        })
+    }
+
+    /// What of them may be written down when one was settled: where much less is gone than is written.
+    pub fn lowered(&mut self, caller: &Caller) -> Vec<Standing> {
+        self.standings(caller, |window, slack| {
+            let lower = window.gone() + slack;
+            let is_much = window
+                .written
+                .is_some_and(|written| written > lower + slack);
+            // From now on it may be written at any time.
+            is_much.then(|| *window.written.insert(lower))
+        })
+    }
+
+    fn standings(
+        &mut self,
+        caller: &Caller,
+        mut gone: impl FnMut(&mut Window, Money) -> Option<Money>,
+    ) -> Vec<Standing> {
         let org = caller.org.id;
         let mut standings = Vec::new();
         for (nth, (account, limits)) in self.of(caller).enumerate() {
-            let budgets = [
-                (LimitName::BudgetPerDay, limits.budget_per_day, &account.day),
-                (
-                    LimitName::BudgetPerMonth,
-                    limits.budget_per_month,
-                    &account.month,
-                ),
-            ];
-            for (limit, budget, window) in budgets {
-                if let (Some(_), Some(ends)) = (budget, window.ends) {
+            for (limit, budget, window) in account.budgets(limits) {
+                let Some((budget, ends)) = budget.zip(window.ends) else {
+                    continue;
+                };
+                if let Some(gone) = gone(window, slack(budget)) {
                     let user = caller.user.clone().filter(|_| nth == 1);
-                    let gone = window.spent + window.reserved;
                     let purse = Purse { org, user, limit };
                     standings.push(Standing { purse, ends, gone });
                 }
@@ -202,24 +222,67 @@ impl Accounts {
         standings
     }
 
-    /// Goes on where the process before left a budget. What that had reserved was never settled, and so is spent.
-    pub fn resume(&mut self, standing: Standing) {
-        let account = match standing.purse.user {
-            Some(user) => self.users.entry(user).or_default(),
+    /// Notes that `standings` are written down.
+    pub fn are_written(&mut self, standings: &[Standing]) {
+        for standing in standings {
+            if let Some(window) = self.window(&standing.purse)
+                && window.ends == Some(standing.ends)
+            {
+                window.written = window.written.max(Some(standing.gone));
+            }
+        }
+    }
+
+    /// How every budget that is written down stands, to the millionth.
+    pub fn exactly(&self, org: OrgId) -> Vec<Standing> {
+        let users = self.users.iter().map(|(user, one)| (Some(user), one));
+        let all = std::iter::once((None, &self.org)).chain(users);
+        let mut standings = Vec::new();
+        for (user, account) in all {
+            for (limit, window) in [
+                (LimitName::BudgetPerDay, &account.day),
+                (LimitName::BudgetPerMonth, &account.month),
+            ] {
+                if let (Some(_), Some(ends)) = (window.written, window.ends) {
+                    let user = user.cloned();
+                    standings.push(Standing {
+                        purse: Purse { org, user, limit },
+                        ends,
+                        gone: window.gone(),
+                    });
+                }
+            }
+        }
+        standings
+    }
+
+    fn window(&mut self, purse: &Purse) -> Option<&mut Window> {
+        let account = match &purse.user {
+            Some(user) => self.users.get_mut(user)?,
             None => &mut self.org,
         };
-        let window = match standing.purse.limit {
-            LimitName::BudgetPerDay => &mut account.day,
-            LimitName::BudgetPerMonth => &mut account.month,
+        match purse.limit {
+            LimitName::BudgetPerDay => Some(&mut account.day),
+            LimitName::BudgetPerMonth => Some(&mut account.month),
             LimitName::RequestsPerMinute
             | LimitName::TokensPerMinute
-            | LimitName::CallsInFlight => return,
-        };
-        *window = Window {
-            ends: Some(standing.ends),
-            spent: standing.gone,
-            reserved: Money::ZERO,
-        };
+            | LimitName::CallsInFlight => None,
+        }
+    }
+
+    /// Goes on where the process before left a budget. What that had reserved was never settled, and so is spent.
+    pub fn resume(&mut self, standing: &Standing) {
+        if let Some(user) = &standing.purse.user {
+            self.users.entry(user.clone()).or_default();
+        }
+        if let Some(window) = self.window(&standing.purse) {
+            *window = Window {
+                ends: Some(standing.ends),
+                spent: standing.gone,
+                reserved: Money::ZERO,
+                written: Some(standing.gone),
+            };
+        }
     }
 
     fn booked(&self) -> Booked {
@@ -301,6 +364,25 @@ impl Accounts {
 }
 
 impl Account {
+    /// Both windows, with the budgets that `limits` give them.
+    fn budgets<'a>(
+        &'a mut self,
+        limits: &Limits,
+    ) -> [(LimitName, Option<Money>, &'a mut Window); 2] {
+        [
+            (
+                LimitName::BudgetPerDay,
+                limits.budget_per_day,
+                &mut self.day,
+            ),
+            (
+                LimitName::BudgetPerMonth,
+                limits.budget_per_month,
+                &mut self.month,
+            ),
+        ]
+    }
+
     /// What `need` asks for that `limits` never have.
     pub(super) fn never(limits: &Limits, need: Need) -> Option<Blocked> {
         let tokens = limits.tokens_per_minute;
@@ -323,6 +405,7 @@ impl Account {
             ends: Timestamp::from_millisecond(spending.ends).ok(),
             spent: spending.spent,
             reserved: spending.held,
+            written: None,
         };
         let count = |slots: i64| u32::try_from(slots).unwrap_or_default();
         Self {
@@ -501,11 +584,21 @@ impl Window {
         }
     }
 
+    fn gone(&self) -> Money {
+        self.spent + self.reserved
+    }
+
     fn left(&self, now: Timestamp) -> Duration {
         self.ends
             .and_then(|ends| Duration::try_from(ends.duration_since(now)).ok())
             .unwrap_or_default()
     }
+}
+
+/// How much more of a budget is written down as gone than is: a thousandth. Calls that fit into it go out without waiting,
+/// and a process that is killed leaves so much less to the next one.
+fn slack(budget: Money) -> Money {
+    Money::micros(budget.as_micros() / 1_000)
 }
 
 /// Why `tokens` never fit into a bucket of `size`, if they do not.

@@ -114,6 +114,9 @@ pub enum Refusal {
     },
 }
 
+/// What is about to be written down as gone, and when it is.
+type Raised = (Vec<Standing>, Written);
+
 /// How long a caller should stay away when only another call's end can help.
 const WHILE_OTHERS_END: Duration = Duration::from_secs(1);
 
@@ -219,12 +222,12 @@ impl Limits {
             let booked = accounts
                 .deposit(caller, cost, timestamp)
                 .map_err(|blocked| refusal(&blocked))?;
-            (booked, ledger.note(accounts, caller, true))
+            (booked, ledger.raise(accounts, caller))
         };
         let amount = cost.unwrap_or_default();
         let backing = Backing::Own(booked);
-        let deposit = Deposit::new(ledger, caller, amount, backing);
-        written.wait().await;
+        let deposit = Deposit::new(Arc::clone(&ledger), caller, amount, backing);
+        ledger.once_written(written).await;
         Ok(deposit)
     }
 
@@ -240,13 +243,22 @@ impl Limits {
             .allowances(caller, self.clock.now(), self.clock.timestamp())
     }
 
+    /// Has it written down how budgets stand to the millionth: nothing is under way any more.
+    pub fn close(&self) {
+        let Some(journal) = &self.journal else { return };
+        let orgs = self.orgs.lock().unwrap_or_else(PoisonError::into_inner);
+        for (org, ledger) in &*orgs {
+            let _ = journal.stand(&ledger.lock().accounts.exactly(*org), false);
+        }
+    }
+
     fn ledger(&self, caller: &Caller) -> Arc<Ledger> {
         let mut orgs = self.orgs.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = orgs.entry(caller.org.id).or_insert_with(|| {
             let mut accounts = Accounts::default();
             let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
             for standing in left.remove(&caller.org.id).into_iter().flatten() {
-                accounts.resume(standing);
+                accounts.resume(&standing);
             }
             Arc::new(Ledger {
                 state: Mutex::new(State {
@@ -295,7 +307,7 @@ impl Ledger {
                     Ok(()) if state.turnstile.may_go(lane, place.as_ref()) => {
                         let booked = state.accounts.take(caller, need, lane == Lane::Bulk, now);
                         state.turnstile.leave(place.take());
-                        break (booked, self.note(&mut state.accounts, caller, true));
+                        break (booked, self.raise(&mut state.accounts, caller));
                     }
                     Ok(()) => Blocked::by_others(),
                     Err(blocked) => blocked,
@@ -330,15 +342,26 @@ impl Ledger {
             }
         };
         let reserved = self.reserved(caller, lane, need, booked);
-        written.wait().await;
+        self.once_written(written).await;
         Ok(reserved)
     }
 
-    /// Notes how the budgets of `caller` stand, where there is anything to note them in.
-    fn note(&self, accounts: &mut Accounts, caller: &Caller, is_awaited: bool) -> Written {
-        match &self.journal {
-            Some(journal) => journal.stand(accounts.standings(caller).into_iter(), is_awaited),
-            None => Written::already(),
+    /// Has more written down as gone of the budgets of `caller`, where more is gone than is written.
+    fn raise(&self, accounts: &mut Accounts, caller: &Caller) -> Option<Raised> {
+        let journal = self.journal.as_ref()?;
+        let standings = accounts.raised(caller);
+        (!standings.is_empty()).then(|| {
+            let written = journal.stand(&standings, true);
+            (standings, written)
+        })
+    }
+
+    /// Waits until what was `raised` is written down.
+    async fn once_written(&self, raised: Option<Raised>) {
+        if let Some((standings, written)) = raised
+            && written.wait().await
+        {
+            self.lock().accounts.are_written(&standings);
         }
     }
 
@@ -374,8 +397,11 @@ impl Ledger {
     fn settle(&self, caller: &Caller, change: impl FnOnce(&mut Accounts)) {
         self.give_back(|accounts| {
             change(accounts);
-            // Nobody waits for it: it is written with what the call used, and that before the call is answered.
-            let _ = self.note(accounts, caller, false);
+            if let Some(journal) = &self.journal {
+                let standings = accounts.lowered(caller);
+                // Nobody waits for it: it is written with what the call used, and that before the call is answered.
+                let _ = journal.stand(&standings, false);
+            }
         });
     }
 }

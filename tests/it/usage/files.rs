@@ -36,7 +36,11 @@ async fn usage_and_budgets_survive_a_restart_and_an_end_without_warning() {
     let upstream = upstream().await;
     let folder = tempfile::tempdir().expect("a folder");
     let config = config(&upstream, &folder.path().join("usage.db"));
-    for (nth, signal) in ["TERM", "KILL", "KILL"].into_iter().enumerate() {
+    let mut kills = 0.0;
+    for (nth, signal) in ["TERM", "TERM", "KILL", "KILL", "TERM"]
+        .into_iter()
+        .enumerate()
+    {
         let mut belay = Belay::serve(&config).await;
         belay
             .brief(&opportunity_named(nth))
@@ -48,7 +52,10 @@ async fn usage_and_budgets_survive_a_restart_and_an_end_without_warning() {
         assert_eq!(told["totals"]["calls"], calls);
         assert_eq!(told["rows"][0]["day"], today().to_string());
         let rest = left(&belay).await;
-        assert!((1.0 - rest - cost(calls)).abs() < 1e-9, "{rest}");
+        // An end in order leaves the truth, a kill a thousandth of the budget less at most.
+        let more = 1.0 - rest - cost(calls);
+        assert!((-1e-9..=kills * 0.001 + 1e-9).contains(&more), "{rest}");
+        kills += f64::from(u8::from(signal == "KILL"));
         belay.signal(signal).await;
         belay.ended().await;
     }
@@ -71,8 +78,9 @@ async fn what_a_killed_process_had_reserved_is_spent() {
     let bound = held.seen()[0].bound();
     let belay = Belay::serve(&config).await;
     let rest = left(&belay).await;
+    let more = 1.0 - rest - bound;
     assert!(
-        (1.0 - rest - bound).abs() < 1e-5,
+        (-1e-5..=0.001 + 1e-5).contains(&more),
         "{rest} is left, {bound} was reserved"
     );
     assert_eq!(report(&belay).await["totals"]["calls"], 0);
