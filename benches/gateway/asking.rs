@@ -243,7 +243,9 @@ fn one_steady_lane(
 
 /// Whether an answer is one.
 fn judge(head: &Head, answer: &[u8]) -> Result<(), String> {
-    if head.status == 200 {
+    // An item of a bulk fails inside of an answer that is well.
+    let has_failed = head.status == 200 && body_of(&answer[head.end..], r#""error":{"type""#);
+    if head.status == 200 && !has_failed {
         return Ok(());
     }
     let text = String::from_utf8_lossy(&answer[head.end..]);

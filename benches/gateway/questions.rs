@@ -88,7 +88,7 @@ impl Question {
     /// Two hundred briefings in one call.
     pub fn bulk() -> Self {
         let items: Vec<_> = (0..200)
-            .map(|nth| json!({"id": format!("{nth}"), "record": Self::record(&format!("{nth} of {NUMBER}"))}))
+            .map(|nth| json!({"record": Self::record(&format!("{nth} of {NUMBER}"))}))
             .collect();
         let body = json!({"items": items}).to_string();
         let mut bulk = Self::post("/briefing/bulk of 200", "/briefing/bulk", &body, true);
