@@ -106,10 +106,13 @@ def what_was_used_is_written_to_a_volume_or_nowhere(values, rendering):
         yield f"it is kept for {env['BELAY__USAGE__KEEP_DAYS']} days"
     persistence = values["usage"]["persistence"]
     file = env.get("BELAY__USAGE__FILE")
+    claims = rendering.of("PersistentVolumeClaim")
     if bool(file) != persistence["enabled"]:
         yield f"the gateway writes to {file}"
-    claims = rendering.of("PersistentVolumeClaim")
+        return
     if not persistence["enabled"]:
+        if claims:
+            yield "a claim is made, and nothing writes there"
         return
     names = {one["name"]: one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one}
     mounts = [one for one in spec["containers"][0]["volumeMounts"] if file.startswith(one["mountPath"] + "/")]
@@ -123,8 +126,36 @@ def what_was_used_is_written_to_a_volume_or_nowhere(values, rendering):
             yield f"it is on {claim}"
     elif not made or made[0]["metadata"]["annotations"]["helm.sh/resource-policy"] != "keep":
         yield f"the claim {claim} is not made, or goes with the release"
+    else:
+        asked = made[0]["spec"]
+        wanted = {"accessModes": persistence["accessModes"], "resources": {"requests": {"storage": persistence["size"]}}}
+        if persistence["storageClassName"]:
+            wanted["storageClassName"] = persistence["storageClassName"]
+        if asked != wanted:
+            yield f"the claim {claim} asks for {asked}"
+        if made[0]["metadata"]["annotations"] != persistence["annotations"] | {"helm.sh/resource-policy": "keep"}:
+            yield f"the claim {claim} bears {made[0]['metadata']['annotations']}"
     if spec["securityContext"].get("fsGroup") != spec["securityContext"]["runAsUser"]:
         yield "who runs may not write there"
+
+
+def a_node_can_be_drained_of_every_pod(values, rendering):
+    scaler = rendering.the("HorizontalPodAutoscaler")
+    least = scaler["spec"]["minReplicas"] if scaler else rendering.the("Deployment")["spec"]["replicas"]
+    budgets = rendering.of("PodDisruptionBudget")
+    if bool(budgets) != values["podDisruptionBudget"]["enabled"]:
+        yield "the PodDisruptionBudget is missing, or is not wanted"
+
+    def pods(number):
+        """A number of pods, or a share of them; Kubernetes rounds it up."""
+        text = str(number)
+        return -(-int(text[:-1]) * least // 100) if text.endswith("%") else int(text)
+
+    for budget in budgets:
+        spec = budget["spec"]
+        go = pods(spec["maxUnavailable"]) if "maxUnavailable" in spec else least - pods(spec["minAvailable"])
+        if go < 1:
+            yield f"none of {least} pods may go"
 
 
 def every_pod_keeps_to_the_restricted_profile(values, rendering):
@@ -407,6 +438,7 @@ PROMISES = [
     shared_replicas_is_the_most_that_there_can_be_and_the_surge,
     a_rollout_takes_no_replica_away_before_another_is_there_unless_one_file_is_theirs,
     what_was_used_is_written_to_a_volume_or_nowhere,
+    a_node_can_be_drained_of_every_pod,
     every_pod_keeps_to_the_restricted_profile,
     the_admin_port_is_in_no_public_service_ingress_or_route,
     the_network_policy_lets_in_and_out_what_the_values_say_alone,

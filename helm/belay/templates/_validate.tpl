@@ -77,7 +77,10 @@
 {{- if not (or $min $max) }}
 {{- fail "podDisruptionBudget is on and says nothing: set minAvailable or maxUnavailable, or enabled=false." }}
 {{- end }}
-{{- if or (has $max (list "0" "0%")) (eq $min "100%") (and $min (not (hasSuffix "%" $min)) (ge (int $min) $least)) }}
+{{- /* A share is rounded up by Kubernetes. */}}
+{{- $kept := int $min }}
+{{- if hasSuffix "%" $min }}{{ $kept = div (add (mul (trimSuffix "%" $min | int) $least) 99) 100 | int }}{{ end }}
+{{- if or (has $max (list "0" "0%")) (and $min (ge $kept $least)) }}
 {{- fail (printf "podDisruptionBudget never lets a pod go with %d replicas, so no node could be drained: set maxUnavailable to 1 or more, or minAvailable below the number of replicas." $least) }}
 {{- end }}
 {{- end }}
