@@ -222,18 +222,7 @@ fn one_steady_lane(
         };
         stream.write_all(&asked).map_err(|e| e.to_string())?;
         answer.clear();
-        let head = loop {
-            match stream.read(&mut piece) {
-                Ok(0) => return Err("the connection was closed".to_owned()),
-                Ok(count) => answer.extend_from_slice(&piece[..count]),
-                Err(error) => return Err(error.to_string()),
-            }
-            if let Some(head) = Head::find(&answer)
-                && head.is_whole(&answer)
-            {
-                break head;
-            }
-        };
+        let head = read_whole(&mut stream, &mut piece, &mut answer)?;
         latencies.push(micros(from.elapsed()));
         judge(&head, &answer)?;
         due += each;
@@ -267,17 +256,27 @@ pub fn answer(address: SocketAddr, question: &Question) -> Result<Vec<u8>, Strin
     question.write(NEXT.fetch_add(1, Ordering::Relaxed), &mut asked);
     stream.write_all(&asked).map_err(|e| e.to_string())?;
     let (mut answer, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    let head = read_whole(&mut stream, &mut piece, &mut answer)?;
+    judge(&head, &answer)?;
+    Ok(answer.split_off(head.end))
+}
+
+/// Reads one answer, `piece` by piece, into `answer`.
+fn read_whole(
+    stream: &mut TcpStream,
+    piece: &mut [u8],
+    answer: &mut Vec<u8>,
+) -> Result<Head, String> {
     loop {
-        match stream.read(&mut piece) {
+        match stream.read(piece) {
             Ok(0) => return Err("the connection was closed".to_owned()),
             Ok(count) => answer.extend_from_slice(&piece[..count]),
             Err(error) => return Err(error.to_string()),
         }
-        if let Some(head) = Head::find(&answer)
-            && head.is_whole(&answer)
+        if let Some(head) = Head::find(answer)
+            && head.is_whole(answer)
         {
-            judge(&head, &answer)?;
-            return Ok(answer.split_off(head.end));
+            return Ok(head);
         }
     }
 }

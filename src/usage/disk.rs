@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row, params};
@@ -136,37 +137,28 @@ impl Disk {
         Ok(standings.collect::<Result<_, _>>()?)
     }
 
-    /// Writes all of `batch`, or nothing.
+    /// Writes all of `batch`, or nothing; once a day, throws away what is older than it is kept.
     pub fn write(&self, batch: &Batch, now: Timestamp) -> rusqlite::Result<()> {
         let mut connection = held(&self.writer);
         let transaction = connection.transaction()?;
         {
             let mut upsert = transaction.prepare_cached(UPSERT)?;
             for (key, sums) in &batch.rows {
-                let [
-                    calls,
-                    from_cache,
-                    failed,
-                    attempts,
-                    input,
-                    output,
-                    searches,
-                    cost,
-                ] = sums.numbers().map(signed);
+                let sums = sums.numbers().map(signed);
                 upsert.execute(params![
                     key.org.as_str(),
                     key.day.to_string(),
                     key.task,
                     key.model.as_deref().unwrap_or_default(),
                     key.user.as_deref().unwrap_or_default(),
-                    calls,
-                    from_cache,
-                    failed,
-                    attempts,
-                    input,
-                    output,
-                    searches,
-                    cost,
+                    sums[0],
+                    sums[1],
+                    sums[2],
+                    sums[3],
+                    sums[4],
+                    sums[5],
+                    sums[6],
+                    sums[7],
                 ])?;
             }
             let mut replace = transaction
@@ -182,25 +174,25 @@ impl Disk {
                 ])?;
             }
         }
+        let today = now.to_zoned(TimeZone::UTC).date();
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if *swept != Some(today) {
+            self.sweep(&transaction, now, today)?;
+        }
         transaction.commit()?;
-        self.sweep(&connection, now)
+        *swept = Some(today);
+        Ok(())
     }
 
-    /// Once a day, throws away what is older than it is kept.
-    fn sweep(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        if *swept == Some(today) {
-            return Ok(());
-        }
+    /// Throws away what is older than it is kept.
+    fn sweep(&self, within: &Connection, now: Timestamp, today: Date) -> rusqlite::Result<()> {
         // An org may be a day behind.
         let oldest = today.saturating_sub((i64::from(self.keep) + 1).days());
-        connection.execute("DELETE FROM usage WHERE day < ?1", [oldest.to_string()])?;
-        connection.execute(
+        within.execute("DELETE FROM usage WHERE day < ?1", [oldest.to_string()])?;
+        within.execute(
             "DELETE FROM budget WHERE ends_ms <= ?1",
             [now.as_millisecond()],
         )?;
-        *swept = Some(today);
         Ok(())
     }
 

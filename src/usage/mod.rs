@@ -207,15 +207,17 @@ impl Journal {
                 continue;
             }
             let written = self.write(&mut batch).await;
-            is_behind = written.is_err();
+            let was_behind = std::mem::replace(&mut is_behind, written.is_err());
             self.basket.could_write(!is_behind);
             batch.tell(!is_behind);
             if let Err(why) = written {
                 self.metrics.usage_write_failures.inc();
-                tracing::error!(
-                    why,
-                    "what was used cannot be written down; it is kept in memory"
-                );
+                if !was_behind {
+                    tracing::error!(
+                        why,
+                        "what was used cannot be written down; it is kept in memory and tried again"
+                    );
+                }
                 self.basket.put_back(batch);
                 tokio::select! {
                     () = tokio::time::sleep(AGAIN) => {}

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::Need;
 use super::rate::Rate;
-use crate::domain::limit::end_of;
+use super::window::{Window, too_dear};
 use crate::domain::{Caller, LimitName, Limits, Money, OrgId, UserId};
 use crate::shared::books;
 use crate::usage::{Purse, Standing};
@@ -67,18 +66,6 @@ pub(super) struct Account {
     bulk_in_flight: u32,
     day: Window,
     month: Window,
-}
-
-/// A budget's day or month.
-#[derive(Debug, Default)]
-struct Window {
-    /// Its end, which is also its name; `None` before the first call.
-    ends: Option<Timestamp>,
-    spent: Money,
-    reserved: Money,
-    /// What a process that begins after this one would find gone, where that is written down: never less than is gone
-    /// when a call goes out.
-    written: Option<Money>,
 }
 
 /// In which windows a reservation was made.
@@ -146,8 +133,8 @@ impl Accounts {
                 account.tokens.take(need.tokens, size, now);
             }
             let cost = need.cost.unwrap_or_default();
-            account.day.reserved += cost;
-            account.month.reserved += cost;
+            account.day.reserve(cost);
+            account.month.reserve(cost);
         }
         self.booked()
     }
@@ -166,8 +153,8 @@ impl Accounts {
             account.check_money(limits, cost, timestamp)?;
         }
         for (account, _) in self.of(caller) {
-            account.day.spent += cost.unwrap_or_default();
-            account.month.spent += cost.unwrap_or_default();
+            account.day.spend(cost.unwrap_or_default());
+            account.month.spend(cost.unwrap_or_default());
         }
         Ok(self.booked())
     }
@@ -180,39 +167,30 @@ impl Accounts {
         }
     }
 
-    /// What of `caller`'s budgets has to be written down before a call goes out: where more is gone than is written.
+    /// What of `caller`'s budgets has to be written down before a call goes out.
     pub fn raised(&mut self, caller: &Caller) -> Vec<Standing> {
-        self.standings(caller, |window, slack| {
-            let gone = window.gone();
-            (window.written.unwrap_or_default() < gone).then(|| gone + slack)
-        })
+        self.standings(caller, Window::raise)
     }
 
-    /// What of them may be written down when one was settled: where much less is gone than is written.
+    /// What of them may be written down when one was settled.
     pub fn lowered(&mut self, caller: &Caller) -> Vec<Standing> {
-        self.standings(caller, |window, slack| {
-            let lower = window.gone() + slack;
-            let is_much = window
-                .written
-                .is_some_and(|written| written > lower + slack);
-            // From now on it may be written at any time.
-            is_much.then(|| *window.written.insert(lower))
-        })
+        self.standings(caller, Window::lower)
     }
 
+    /// What of the budgets that are set `change` has to be written down.
     fn standings(
         &mut self,
         caller: &Caller,
-        mut gone: impl FnMut(&mut Window, Money) -> Option<Money>,
+        change: impl Fn(&mut Window, Money) -> Option<Money>,
     ) -> Vec<Standing> {
         let org = caller.org.id;
         let mut standings = Vec::new();
         for (nth, (account, limits)) in self.of(caller).enumerate() {
             for (limit, budget, window) in account.budgets(limits) {
-                let Some((budget, ends)) = budget.zip(window.ends) else {
+                let Some((budget, ends)) = budget.zip(window.ends()) else {
                     continue;
                 };
-                if let Some(gone) = gone(window, slack(budget)) {
+                if let Some(gone) = change(window, budget) {
                     let user = caller.user.clone().filter(|_| nth == 1);
                     let purse = Purse { org, user, limit };
                     standings.push(Standing { purse, ends, gone });
@@ -225,10 +203,8 @@ impl Accounts {
     /// Notes that `standings` are written down.
     pub fn are_written(&mut self, standings: &[Standing]) {
         for standing in standings {
-            if let Some(window) = self.window(&standing.purse)
-                && window.ends == Some(standing.ends)
-            {
-                window.written = window.written.max(Some(standing.gone));
+            if let Some(window) = self.window(&standing.purse) {
+                window.is_written(standing.ends, standing.gone);
             }
         }
     }
@@ -243,13 +219,10 @@ impl Accounts {
                 (LimitName::BudgetPerDay, &account.day),
                 (LimitName::BudgetPerMonth, &account.month),
             ] {
-                if let (Some(_), Some(ends)) = (window.written, window.ends) {
+                if let Some((ends, gone)) = window.exactly() {
                     let user = user.cloned();
-                    standings.push(Standing {
-                        purse: Purse { org, user, limit },
-                        ends,
-                        gone: window.gone(),
-                    });
+                    let purse = Purse { org, user, limit };
+                    standings.push(Standing { purse, ends, gone });
                 }
             }
         }
@@ -276,19 +249,14 @@ impl Accounts {
             self.users.entry(user.clone()).or_default();
         }
         if let Some(window) = self.window(&standing.purse) {
-            *window = Window {
-                ends: Some(standing.ends),
-                spent: standing.gone,
-                reserved: Money::ZERO,
-                written: Some(standing.gone),
-            };
+            *window = Window::left_behind(standing.ends, standing.gone);
         }
     }
 
     fn booked(&self) -> Booked {
         Booked {
-            day: self.org.day.ends,
-            month: self.org.month.ends,
+            day: self.org.day.ends(),
+            month: self.org.month.ends(),
         }
     }
 
@@ -401,11 +369,9 @@ impl Account {
     /// An account of the books, as it stands on the clock here.
     pub(super) fn of_books(account: &books::Account, now: Instant, timestamp: Timestamp) -> Self {
         let rate = |full_at| Rate::full_at(instant(full_at, now, timestamp));
-        let window = |spending: &books::Spending| Window {
-            ends: Timestamp::from_millisecond(spending.ends).ok(),
-            spent: spending.spent,
-            reserved: spending.held,
-            written: None,
+        let window = |spending: &books::Spending| {
+            let ends = Timestamp::from_millisecond(spending.ends).ok();
+            Window::of(ends, spending.spent, spending.held)
         };
         let count = |slots: i64| u32::try_from(slots).unwrap_or_default();
         Self {
@@ -525,7 +491,7 @@ impl Account {
         ];
         for (name, budget, window) in budgets {
             if let Some(budget) = budget {
-                let left = budget.saturating_sub(window.spent + window.reserved);
+                let left = budget.saturating_sub(window.gone());
                 push(
                     name,
                     budget.as_usd(),
@@ -537,90 +503,12 @@ impl Account {
     }
 }
 
-impl Window {
-    /// Begins a new window where the old one has ended. What is still reserved belongs to the old one.
-    fn roll(&mut self, now: Timestamp, timezone: &TimeZone, unit: Unit) {
-        if self.ends.is_some_and(|ends| now < ends) {
-            return;
-        }
-        *self = Self {
-            ends: Some(end_of(now, timezone, unit)),
-            ..Self::default()
-        };
-    }
-
-    fn check(
-        &self,
-        limit: LimitName,
-        budget: Money,
-        cost: Option<Money>,
-        now: Timestamp,
-    ) -> Result<(), Blocked> {
-        if let Some(never) = too_dear(limit, budget, cost) {
-            return Err(never);
-        }
-        let cost = cost.unwrap_or_default();
-        if self.spent + self.reserved + cost <= budget {
-            return Ok(());
-        }
-        let is_spent = self.spent + cost > budget;
-        Err(Blocked::ForNow {
-            limit,
-            budget: Some(budget),
-            opens_in: is_spent.then(|| self.left(now)),
-        })
-    }
-
-    fn settle(&mut self, booked: Option<Timestamp>, reserved: Money, cost: Money) {
-        if booked == self.ends {
-            self.reserved = self.reserved.saturating_sub(reserved);
-            self.spent += cost;
-        }
-    }
-
-    fn correct(&mut self, booked: Option<Timestamp>, amount: Money, cost: Money) {
-        if booked == self.ends {
-            self.spent = self.spent.saturating_sub(amount) + cost;
-        }
-    }
-
-    fn gone(&self) -> Money {
-        self.spent + self.reserved
-    }
-
-    fn left(&self, now: Timestamp) -> Duration {
-        self.ends
-            .and_then(|ends| Duration::try_from(ends.duration_since(now)).ok())
-            .unwrap_or_default()
-    }
-}
-
-/// How much more of a budget is written down as gone than is: a thousandth. Calls that fit into it go out without waiting,
-/// and a process that is killed leaves so much less to the next one.
-fn slack(budget: Money) -> Money {
-    Money::micros(budget.as_micros() / 1_000)
-}
-
 /// Why `tokens` never fit into a bucket of `size`, if they do not.
 fn too_many(tokens: u64, size: NonZeroU32) -> Option<Blocked> {
     (tokens > u64::from(size.get())).then(|| Blocked::Never {
         limit: LimitName::TokensPerMinute,
         need: format!("{tokens} tokens"),
         maximum: size.to_string(),
-    })
-}
-
-/// Why a call that may cost `cost` never fits into `budget`, if it does not.
-fn too_dear(limit: LimitName, budget: Money, cost: Option<Money>) -> Option<Blocked> {
-    let need = match cost {
-        None => "money that cannot be bounded, since its model has no price".to_owned(),
-        Some(cost) if cost > budget => format!("up to {cost}"),
-        Some(_) => return None,
-    };
-    Some(Blocked::Never {
-        limit,
-        need,
-        maximum: budget.to_string(),
     })
 }
 

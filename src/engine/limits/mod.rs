@@ -19,6 +19,7 @@ mod common;
 mod rate;
 mod reservation;
 mod turnstile;
+mod window;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
