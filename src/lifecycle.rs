@@ -66,6 +66,8 @@ impl Lifecycle {
     {
         let running = Running::note(name, &self.running);
         let ending = self.ending.clone();
+        // What wraps it from here on would move all of it each time, and a call's is 28 KB.
+        let work = Box::pin(work);
         let tracked = self.tasks.track_future(async move {
             let _running = running;
             tokio::select! {
