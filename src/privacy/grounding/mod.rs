@@ -67,7 +67,11 @@ impl Known {
     /// `texts` are its values as text, field values (`184500.0`, `2026-12-18`) and free texts of any language, in the order of
     /// the record; field names may stand among them. `prompt` is the static system prompt, whose capitalised words never
     /// count as names. `today` is the day that the prompt names: it counts as known, and words such as "next Tuesday" count from it.
-    pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>, prompt: &str, today: Date) -> Self {
+    pub fn new<'a>(
+        texts: impl IntoIterator<Item = &'a str>,
+        prompt: &'static str,
+        today: Date,
+    ) -> Self {
         let mut known = Self {
             tokens: Tokens::default(),
             days: Days::new(today),

@@ -9,8 +9,9 @@
 //!
 //! Known is what stands together in the input: `Jens Lindqvist` is an invention where Jens Albrecht and Marta Lindqvist are known.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ideographs::{Ideographs, is_romaji};
 use super::language::Language;
@@ -23,7 +24,7 @@ use super::words::{Kind, Word, key, words};
 
 /// The names and words of the input.
 pub(super) struct Names {
-    excluded: HashSet<String>,
+    excluded: Arc<HashSet<String>>,
     ids: HashMap<String, u32>,
     /// Seen with a capital, or in a text without any.
     capital: HashSet<u32>,
@@ -61,15 +62,9 @@ const MAX_WORDS: usize = 4;
 const REACH: usize = 4;
 
 impl Names {
-    pub(super) fn new(prompt: &str) -> Self {
-        let none = HashSet::new();
-        let excluded = words(prompt, &none)
-            .into_iter()
-            .filter(|word| word.kind != Kind::Plain)
-            .map(|word| word.key)
-            .collect();
+    pub(super) fn new(prompt: &'static str) -> Self {
         Self {
-            excluded,
+            excluded: excluded_by(prompt),
             ids: HashMap::new(),
             capital: HashSet::new(),
             persons: HashSet::new(),
@@ -340,6 +335,19 @@ impl Names {
             .or_else(half)
             .copied()
     }
+}
+
+/// The words of `prompt` that are no names where it is asked. There are a few prompts and they never change, so each is
+/// read once.
+fn excluded_by(prompt: &'static str) -> Arc<HashSet<String>> {
+    static READ: Mutex<BTreeMap<&str, Arc<HashSet<String>>>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    let excluded = read.entry(prompt).or_insert_with(|| {
+        let found = words(prompt, &HashSet::new());
+        let capital = found.into_iter().filter(|word| word.kind != Kind::Plain);
+        Arc::new(capital.map(|word| word.key).collect())
+    });
+    Arc::clone(excluded)
 }
 
 /// The name that `names` begin with: where nouns have capitals, one may follow it.

@@ -375,7 +375,7 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(input in any::<String>(), answer in any::<String>(), prompt in any::<String>()) {
-        let known = Known::new([input.as_str(), "x"], &prompt, TODAY);
+        let known = Known::new([input.as_str(), "x"], prompt.leak(), TODAY);
         prop_assert!(known.ungrounded(&[Said::Text(&answer), Said::Name(&answer), Said::Text(&input)]).len() <= 50);
     }
 
@@ -391,7 +391,7 @@ proptest! {
         )
     ) {
         let text = parts.concat();
-        let known = Known::new([text.as_str()], &text, TODAY);
+        let known = Known::new([text.as_str()], text.clone().leak(), TODAY);
         for known in [known, Known::new([], "", TODAY)] {
             prop_assert!(known.ungrounded(&[Said::Text(&text), Said::Name(&text)]).len() <= 50);
         }
