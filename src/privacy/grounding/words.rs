@@ -105,22 +105,30 @@ fn bare(word: &str, start: usize) -> (Range<usize>, bool) {
 /// What a word is compared by: lower case, without accents, `ä` like `ae` and `a`.
 pub(super) fn key(word: &str) -> String {
     let mut key = String::with_capacity(word.len());
-    for letter in word
-        .nfkd()
-        .filter(|letter| !is_combining_mark(*letter))
-        .flat_map(char::to_lowercase)
-    {
-        match letter {
-            'ß' => key.push_str("ss"),
-            'ø' | 'œ' => key.push('o'),
-            'æ' => key.push('a'),
-            'ł' => key.push('l'),
-            'đ' => key.push('d'),
-            'e' if key.ends_with(['a', 'o', 'u']) => {}
-            other => key.push(other),
-        }
+    if word.is_ascii() {
+        // Most words: there is nothing to take apart.
+        let letters = word.chars().map(|letter| letter.to_ascii_lowercase());
+        letters.for_each(|letter| fold(letter, &mut key));
+    } else {
+        word.nfkd()
+            .filter(|letter| !is_combining_mark(*letter))
+            .flat_map(char::to_lowercase)
+            .for_each(|letter| fold(letter, &mut key));
     }
     key
+}
+
+/// Puts `letter`, which is a small one, behind `key`.
+fn fold(letter: char, key: &mut String) {
+    match letter {
+        'ß' => key.push_str("ss"),
+        'ø' | 'œ' => key.push('o'),
+        'æ' => key.push('a'),
+        'ł' => key.push('l'),
+        'đ' => key.push('d'),
+        'e' if key.ends_with(['a', 'o', 'u']) => {}
+        other => key.push(other),
+    }
 }
 
 fn list(text: &str) -> HashSet<String> {
