@@ -20,18 +20,15 @@ const KEPT: [&str; 9] = [
     "code",
 ];
 
-/// `value` in at most `most` bytes of JSON, its longest texts cut where need be, and `truncated` set where that was done.
+/// The JSON of `value` in at most `most` bytes, its longest texts cut where need be, and `truncated` set where that was done.
 ///
 /// What remains when every text is gone is given whole, however long it is.
-pub fn within(mut value: Value, most: usize) -> Value {
-    let size = value.to_string().len();
-    if size <= most {
-        return value;
-    }
+pub fn within(mut value: Value, most: usize) -> String {
+    let mut json = to_json(&value);
     // A cut text ends in an ellipsis, and its answer says so; both take a little room.
     let mut goal = most;
     for _ in 0..4 {
-        let now = value.to_string().len();
+        let now = json.len();
         if now <= most {
             break;
         }
@@ -39,9 +36,14 @@ pub fn within(mut value: Value, most: usize) -> Value {
         texts(&mut value, &mut |text, _| lengths.push(written(text)));
         let limit = common_length(lengths, now.saturating_sub(goal));
         cut_all(&mut value, limit);
+        json = to_json(&value);
         goal = goal.saturating_sub(now.saturating_sub(goal).min(goal) / 50 + 16);
     }
-    value
+    json
+}
+
+fn to_json(value: &Value) -> String {
+    serde_json::to_string(value).expect("a value is always JSON")
 }
 
 /// The length that texts of these lengths must be cut to, so that `excess` bytes go.
@@ -151,6 +153,10 @@ mod tests {
 
     use super::*;
 
+    fn fitted(value: Value, most: usize) -> Value {
+        serde_json::from_str(&within(value, most)).expect("JSON")
+    }
+
     fn bulk(lengths: &[usize]) -> Value {
         let results: Vec<Value> = lengths
             .iter()
@@ -165,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_longest_texts_give_way_and_the_short_stay_whole() {
-        let cut = within(bulk(&[10, 4_000, 9_000]), 12_000);
+        let cut = fitted(bulk(&[10, 4_000, 9_000]), 12_000);
         assert!(cut.to_string().len() <= 12_000);
         assert_eq!(cut["results"][0]["answer"]["truncated"], false);
         assert_eq!(cut["results"][1]["answer"]["truncated"], true);
@@ -176,7 +182,7 @@ mod tests {
     #[test]
     fn what_fits_is_left_alone() {
         let whole = bulk(&[10, 20]);
-        assert_eq!(within(whole.clone(), 10_000), whole);
+        assert_eq!(within(whole.clone(), 10_000), whole.to_string());
     }
 
     #[test]
@@ -184,7 +190,7 @@ mod tests {
         let link = "<p><a href=\"https://acme.example/\">https://acme.example/</a></p>";
         for most in (200..900).step_by(7) {
             let answer = json!({ "body_html": link.repeat(20), "truncated": false });
-            let cut = within(answer, most);
+            let cut = fitted(answer, most);
             let html = cut["body_html"].as_str().unwrap();
             let whole = html.strip_suffix('…').unwrap();
             assert_eq!(whole, link.repeat(whole.len() / link.len()), "{most}");
@@ -200,7 +206,7 @@ mod tests {
         ) {
             let cut = within(bulk(&lengths), most);
             let bones = 100 * lengths.len();
-            prop_assert!(cut.to_string().len() <= most.max(bones));
+            prop_assert!(cut.len() <= most.max(bones));
         }
     }
 }

@@ -229,7 +229,7 @@ async fn one(
     call.waited_for_providers(told.upstream);
     let answer = serde_json::to_value(TaskAnswer::new(&told, false)).expect("plain data");
     let most = wishes.max_response_bytes.unwrap_or(usize::MAX);
-    let mut response = json_response(fit::within(answer, most).to_string());
+    let mut response = json_response(fit::within(answer, most));
     let status = cache_status(&told);
     response.headers_mut().insert(
         HeaderName::from_static("cache-status"),
@@ -282,7 +282,7 @@ async fn many(
         .collect();
     let answer = serde_json::to_value(BulkAnswer { results }).expect("plain data");
     let most = wishes.max_response_bytes.unwrap_or(BULK_BYTES);
-    Ok(json_response(fit::within(answer, most).to_string()))
+    Ok(json_response(fit::within(answer, most)))
 }
 
 /// The items of a bulk, each unread, and whether texts are wanted.
