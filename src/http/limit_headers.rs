@@ -39,11 +39,15 @@ pub fn write(allowances: &[Allowance], headers: &mut HeaderMap) {
         }
         let name = name(allowance);
         // Writing to a string cannot fail.
-        let _ = write!(limits, r#""{name}";r={:.0}"#, allowance.remaining.floor());
+        let _ = write!(limits, r#""{name}";r={}"#, whole(allowance.remaining));
         if let Some(reset) = allowance.resets_in.filter(|reset| !reset.is_zero()) {
             let _ = write!(limits, ";t={}", whole_seconds(reset));
         }
-        let _ = write!(policies, r#""{name}";q={:.0}{policy}"#, allowance.maximum);
+        let _ = write!(
+            policies,
+            r#""{name}";q={}{policy}"#,
+            whole(allowance.maximum)
+        );
     }
     for (header, text) in [(RATE_LIMIT, limits), (RATE_LIMIT_POLICY, policies)] {
         if let (false, Ok(value)) = (text.is_empty(), HeaderValue::from_str(&text)) {
@@ -64,8 +68,8 @@ pub fn write_as_claude(allowances: &[Allowance], now: Timestamp, headers: &mut H
         };
         let reset = now + tightest.resets_in.unwrap_or_default();
         let texts = [
-            format!("{:.0}", tightest.maximum),
-            format!("{:.0}", tightest.remaining.floor()),
+            whole(tightest.maximum).to_string(),
+            whole(tightest.remaining).to_string(),
             format!("{reset:.0}"),
         ];
         for (name, text) in names.into_iter().zip(texts) {
@@ -97,6 +101,16 @@ fn policy(limit: LimitName) -> Option<&'static str> {
 
 fn share(allowance: &Allowance) -> f64 {
     allowance.remaining / allowance.maximum.max(1.0)
+}
+
+/// What is whole of `number`. A float takes some thousands of instructions to write, and an answer bears eight of them.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "limits are never negative, and a cast stops at the largest number"
+)]
+fn whole(number: f64) -> u64 {
+    number as u64
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

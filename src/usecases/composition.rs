@@ -7,7 +7,6 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use bytes::Bytes;
 use jiff::civil::Date;
 use regex::Regex;
 use serde_json::Value;
@@ -243,12 +242,19 @@ pub fn prompt_sha256(task: &dyn Task, turn: &Turn) -> String {
         .chain_update([0])
         .chain_update(&turn.message)
         .finalize();
-    format!("{:x}", Bytes::copy_from_slice(&digest))
+    hexadecimal(&digest)
 }
 
 /// The SHA-256 of a body that is sent as it is, in hexadecimal.
 pub fn sha256(body: &[u8]) -> String {
-    format!("{:x}", Bytes::copy_from_slice(&Sha256::digest(body)))
+    hexadecimal(&Sha256::digest(body))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 /// Where links of an answer may lead.
