@@ -19,6 +19,7 @@ pub mod money;
 pub mod org;
 pub mod privacy;
 pub mod salesforce_id;
+pub mod scan;
 pub mod task;
 pub mod usage;
 

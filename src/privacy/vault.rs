@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
 
+use crate::domain::scan;
+
 /// A longer number is none of ours.
 const NUMBER_DIGITS: usize = 9;
 /// Characters of a label.
@@ -111,7 +113,7 @@ impl Vault {
     pub(super) fn leave_out(&mut self, text: &str) {
         let bytes = text.as_bytes();
         let mut at = 0;
-        while let Some(next) = bytes[at..].iter().position(u8::is_ascii_digit) {
+        while let Some(next) = scan::first(&bytes[at..], |byte| byte.is_ascii_digit()) {
             let start = at + next;
             let end = start
                 + bytes[start..]

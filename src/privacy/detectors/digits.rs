@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::domain::scan;
+
 /// Characters that may stand between two groups of one number, at most this many: `) - `.
 const GAP: usize = 3;
 
@@ -47,7 +49,7 @@ pub(super) fn clusters(text: &str) -> impl Iterator<Item = Cluster<'_>> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let bytes = text.as_bytes();
-        let first = from + bytes[from..].iter().position(u8::is_ascii_digit)?;
+        let first = from + scan::first(&bytes[from..], |byte| byte.is_ascii_digit())?;
         let mut groups = Vec::new();
         let mut at = first;
         loop {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::chars::is_unspaced;
+use crate::domain::scan;
 
 /// Longer parts are no address (RFC 5321, 4.5.3.1, and room for characters of several bytes).
 const PART_CHARS: usize = 255;
@@ -17,10 +18,7 @@ const FILES: [&str; 14] = [
 /// Every address of `text`, in order.
 pub(super) fn find(text: &str, found: &mut dyn FnMut(Range<usize>, String)) {
     let mut from = 0;
-    while let Some(next) = text.as_bytes()[from..]
-        .iter()
-        .position(|&byte| byte == b'@')
-    {
+    while let Some(next) = scan::first(&text.as_bytes()[from..], |byte| byte == b'@') {
         let at = from + next;
         from = at + 1;
         let Some(start) = local_part(text, at) else {

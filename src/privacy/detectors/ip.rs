@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::chars::{after, before, is_word, words_before, words_of_name};
 use super::digits::Cluster;
+use crate::domain::scan;
 
 /// Words after which four numbers with dots are a version.
 const VERSIONS: [&str; 14] = [
@@ -45,7 +46,7 @@ pub(super) fn find_v6(text: &str, found: &mut dyn FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
     let is_part = |byte: u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
     let mut from = 0;
-    while let Some(next) = bytes[from..].iter().position(|&byte| byte == b':') {
+    while let Some(next) = scan::first(&bytes[from..], |byte| byte == b':') {
         let colon = from + next;
         // An address begins with one group of at most four characters, or with the colon.
         let head = bytes[from..colon]
