@@ -39,7 +39,7 @@ pub(super) struct Watch {
     /// Characters that a placeholder may still have, where one began.
     body: Option<u32>,
     /// The last characters, in small letters.
-    recent: String,
+    recent: [char; RECENT_CHARS],
     /// Whether more than an indent stands on this line.
     in_line: bool,
     /// Whether the word at hand may be an address or a placeholder.
@@ -171,9 +171,9 @@ impl Watch {
     }
 
     fn placeholder(&mut self, c: char) {
-        self.recent.extend(c.to_lowercase());
-        if self.recent.chars().count() > RECENT_CHARS {
-            self.recent = self.recent.chars().skip(1).collect();
+        for small in c.to_lowercase() {
+            self.recent.rotate_left(1);
+            self.recent[RECENT_CHARS - 1] = small;
         }
         let goes_on =
             c.is_ascii_alphanumeric() || matches!(c, '\\' | '_' | '-') || c.is_whitespace();
@@ -184,7 +184,7 @@ impl Watch {
         if matches!(c, ';' | 'b' | 'B' | '［' | '【')
             && OPENINGS
                 .iter()
-                .any(|opening| self.recent.ends_with(opening))
+                .any(|opening| ends_with(&self.recent, opening))
         {
             self.body = Some(BODY_CHARS);
         }
@@ -308,6 +308,12 @@ fn is_special(c: char) -> bool {
 fn is_unseen(c: char) -> bool {
     !matches!(c, ' '..='~' | '\n' | '\t')
         && matches!(clean(c.encode_utf8(&mut [0; 4])), Cow::Owned(_))
+}
+
+/// Whether the last of `recent` are the characters of `opening`.
+fn ends_with(recent: &[char], opening: &str) -> bool {
+    let mut last = recent.iter().rev();
+    opening.chars().rev().all(|c| last.next() == Some(&c))
 }
 
 /// Whether words that are written with `c` stand without spaces between them.
