@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::scan;
+
 /// Objects and lists inside one another that are looked into. `serde_json` reads as many.
 const MAX_DEPTH: usize = 128;
 
@@ -129,7 +131,29 @@ pub fn unquoted(literal: &str) -> Option<Cow<'_, str>> {
 
 /// `text` as a JSON string.
 pub fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    let mut rest = text;
+    while let Some(next) = scan::first(rest.as_bytes(), is_escaped) {
+        let (plain, escaped) = rest.split_at(next);
+        let (escaped, behind) = escaped.split_at(1);
+        let escape = serde_json::Value::from(escaped).to_string();
+        quoted.push_str(plain);
+        quoted.push_str(&escape[1..escape.len() - 1]);
+        rest = behind;
+    }
+    quoted.push_str(rest);
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a string of JSON cannot hold `byte` as it is.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a pattern would become a look-up, which cannot be done for many bytes at once"
+)]
+fn is_escaped(byte: u8) -> bool {
+    (byte == b'"') | (byte == b'\\') | (byte < 0x20)
 }
 
 /// `text` with all `edits` made, which stand in order and apart.
@@ -321,9 +345,15 @@ impl<'t> Reader<'t> {
                     self.at += length;
                 }
                 Some(0..0x20) | None => return Err(self.stuck()),
-                Some(_) => self.at += 1,
+                Some(_) => self.at += self.plain_bytes(),
             }
         }
+    }
+
+    /// How many bytes from here on stand in a string for themselves.
+    fn plain_bytes(&self) -> usize {
+        let rest = &self.text.as_bytes()[self.at..];
+        scan::first(rest, is_escaped).unwrap_or(rest.len())
     }
 
     fn number(&mut self) -> Result<(), NotJson> {
@@ -483,6 +513,12 @@ mod tests {
             text in r#"(\{|\}|\[|\]|,|:|"|"a"|"\\u00e9"|\\|\\n|\\ud83d|-|0|1|\.5|e9|E\+|null|true|fals|e| |\n){0,12}"#
         ) {
             agrees(&text)?;
+        }
+
+        #[test]
+        fn a_text_is_quoted_as_serde_json_does(text in any::<String>(), plain in "[a-z\\\\\"\n\t\u{1}\u{7f}ü]{0,80}") {
+            prop_assert_eq!(quoted(&text), Value::from(text).to_string());
+            prop_assert_eq!(quoted(&plain), Value::from(plain).to_string());
         }
 
         #[test]
