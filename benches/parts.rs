@@ -15,14 +15,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use belay::domain::json_text::{Node, quoted};
 use belay::domain::{
-    Caller, CredentialKind, Deadline, Limits as Caps, Money, Org, OrgId, OrgName, SystemClock,
+    Caller, CredentialKind, Deadline, Limits as Caps, ModelId, Money, Org, OrgId, OrgName,
+    SystemClock,
 };
 use belay::engine::cache::Key;
 use belay::engine::flight::Patience;
 use belay::engine::limits::{Lane, Limits, Need};
 use belay::privacy::grounding::{Known, Said};
 use belay::providers::bedrock::events::Translation;
-use belay::providers::claude::{Members, Tap};
+use belay::providers::bedrock::translate;
+use belay::providers::claude::Tap;
+use belay::providers::{Dialect, Outgoing, Reach};
 use belay::salesforce::{Material, Record, Source, canonical};
 use belay::telemetry::Metrics;
 use bytes::Bytes;
@@ -165,7 +168,14 @@ fn records(criterion: &mut Criterion) {
 fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("a request of 4 KB");
     let (json, text) = (request(), prose(4_000));
-    let body = Bytes::from(json.clone());
+    let outgoing = Outgoing {
+        body: Bytes::from(json.clone()),
+        model: ModelId::parse("us.anthropic.claude-sonnet-4-6").expect("a model"),
+        max_tokens: 256,
+        reach: Reach::default(),
+        rehearsed: None,
+        dialect: Dialect::default(),
+    };
     group.throughput(Throughput::Bytes(json.len() as u64));
     group.bench_function("is scanned", |bench| {
         bench.iter(|| Node::read(black_box(&json)).expect("JSON"));
@@ -174,12 +184,7 @@ fn requests(criterion: &mut Criterion) {
         bench.iter(|| quoted(black_box(&text)));
     });
     group.bench_function("is translated for Bedrock", |bench| {
-        bench.iter(|| {
-            let members = Members::of(black_box(&body)).expect("members");
-            let members = members.without("model").without("stream");
-            let version = quoted("bedrock-2023-05-31");
-            members.with("anthropic_version", version).to_bytes()
-        });
+        bench.iter(|| translate::body(black_box(&outgoing), "bedrock-2023-05-31").expect("a body"));
     });
     group.finish();
 }
