@@ -1,4 +1,6 @@
-//! Looking for the next byte of a kind, where most bytes of a text are of another.
+//! Looking for bytes of a kind, where most bytes of a text are of another.
+
+use std::ops::Range;
 
 /// Bytes that are looked at together.
 const AT_ONCE: usize = 32;
@@ -16,6 +18,30 @@ pub fn first(bytes: &[u8], is: impl Fn(u8) -> bool) -> Option<usize> {
     Some(chunks_before * AT_ONCE + within)
 }
 
+/// The words of `bytes`, of which every byte `is_part`, that are at least as long as `shortest`, in order. Such a word
+/// covers one of every so many bytes, so only these are looked at.
+pub fn long_words(
+    bytes: &[u8],
+    shortest: usize,
+    is_part: impl Fn(u8) -> bool,
+) -> impl Iterator<Item = Range<usize>> {
+    let (mut free, mut at) = (0, shortest - 1);
+    std::iter::from_fn(move || {
+        while at < bytes.len() {
+            let is_part = |byte: &&u8| is_part(**byte);
+            let before = bytes[free..at].iter().rev().take_while(is_part).count();
+            let behind = bytes[at..].iter().take_while(is_part).count();
+            let word = at - before..at + behind;
+            free = word.end;
+            at = word.end + shortest;
+            if word.len() >= shortest {
+                return Some(word);
+            }
+        }
+        None
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -28,6 +54,13 @@ mod tests {
             let bytes = bytes.as_bytes();
             let one_by_one = bytes.iter().position(u8::is_ascii_digit);
             prop_assert_eq!(first(bytes, |byte| byte.is_ascii_digit()), one_by_one);
+        }
+
+        #[test]
+        fn no_long_word_is_missed_and_none_is_found_twice(text in "[a-c1 ]{0,60}") {
+            let long: Vec<&str> = text.split(' ').filter(|word| word.len() >= 4).collect();
+            let found = long_words(text.as_bytes(), 4, |byte| byte != b' ');
+            prop_assert_eq!(found.map(|word| &text[word]).collect::<Vec<_>>(), long);
         }
     }
 }

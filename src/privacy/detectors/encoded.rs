@@ -10,6 +10,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::domain::scan;
+
 /// Shorter words hold no address.
 const SHORTEST: usize = 16;
 
@@ -22,31 +24,13 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 /// Every word of `text` that decodes to a text for which `holds` is true, in order.
 pub(super) fn find(text: &str, holds: impl Fn(&str) -> bool, found: &mut dyn FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
-    let mut free = 0;
-    let mut at = SHORTEST - 1;
-    // A word that long covers one of every so many bytes, so only these are looked at.
-    while at < bytes.len() {
-        let start = at
-            - bytes[free..at]
-                .iter()
-                .rev()
-                .take_while(|&&byte| is_part(byte))
-                .count();
-        let end = at
-            + bytes[at..]
-                .iter()
-                .take_while(|&&byte| is_part(byte))
-                .count();
-        if end > at && end - start >= SHORTEST {
-            let padding = bytes[end..]
-                .iter()
-                .take_while(|&&byte| byte == b'=')
-                .count()
-                .min(2);
-            word(text, &(start..end + padding), &holds, found);
-        }
-        free = end.max(at);
-        at = end + SHORTEST;
+    for whole in scan::long_words(bytes, SHORTEST, is_part) {
+        let padding = bytes[whole.end..]
+            .iter()
+            .take_while(|&&byte| byte == b'=')
+            .count()
+            .min(2);
+        word(text, &(whole.start..whole.end + padding), &holds, found);
     }
 }
 
