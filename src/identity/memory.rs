@@ -90,7 +90,7 @@ impl Assertion {
 
     /// Its hash, in hexadecimal digits.
     pub fn hash_text(&self) -> String {
-        hex(&self.hash)
+        hex::encode(self.hash)
     }
 }
 
@@ -110,7 +110,7 @@ impl Suspect {
 
     /// The hash, in hexadecimal digits.
     pub fn hash_text(&self) -> String {
-        hex(&self.0)
+        hex::encode(self.0)
     }
 }
 
@@ -183,14 +183,6 @@ impl Memory for InMemory {
     fn failed(&self, suspect: Suspect) -> BoxFuture<'_, Tally> {
         std::future::ready(self.note_failure(suspect)).boxed()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// One hash over all parts, each with its length, so that no two lists of parts are alike.

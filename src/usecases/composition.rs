@@ -242,19 +242,12 @@ pub fn prompt_sha256(task: &dyn Task, turn: &Turn) -> String {
         .chain_update([0])
         .chain_update(&turn.message)
         .finalize();
-    hexadecimal(&digest)
+    hex::encode(digest)
 }
 
 /// The SHA-256 of a body that is sent as it is, in hexadecimal.
 pub fn sha256(body: &[u8]) -> String {
-    hexadecimal(&Sha256::digest(body))
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-    digits
-        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
-        .collect()
+    hex::encode(Sha256::digest(body))
 }
 
 /// Where links of an answer may lead.
