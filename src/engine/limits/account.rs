@@ -8,6 +8,7 @@ use jiff::{Timestamp, Unit};
 use tokio::time::Instant;
 
 use super::Need;
+use super::blocked::Blocked;
 use super::rate::Rate;
 use super::window::{Window, too_dear};
 use crate::domain::{Caller, LimitName, Limits, Money, OrgId, UserId};
@@ -27,25 +28,6 @@ pub struct Allowance {
     pub remaining: f64,
     /// Until it is whole again; `None` where that hangs on calls under way.
     pub resets_in: Option<Duration>,
-}
-
-/// Why something does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Blocked {
-    /// It never will.
-    Never {
-        limit: LimitName,
-        need: String,
-        maximum: String,
-    },
-    /// It may later: after `opens_in`, or when something under way ends.
-    ForNow {
-        limit: LimitName,
-        budget: Option<Money>,
-        opens_in: Option<Duration>,
-    },
-    /// It cannot be told until `opens_in`: what replicas share has just begun anew.
-    Forgetful { opens_in: Duration },
 }
 
 /// The accounts of one org and of the users in it.

@@ -13,7 +13,8 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use super::Need;
-use super::account::{Accounts, Blocked, Booked};
+use super::account::{Accounts, Booked};
+use super::blocked::Blocked;
 use crate::domain::{
     Caller, Clock, CredentialKind, LimitName, Limits, Money, Org, OrgId, OrgName, Scope, UserId,
 };

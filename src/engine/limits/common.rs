@@ -11,7 +11,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::account::{Account, Allowance, Blocked};
+use super::account::{Account, Allowance};
+use super::blocked::Blocked;
 use super::reservation::{Backing, Deposit, Hold, Slot};
 use super::turnstile::{Lane, Place};
 use super::{Ledger, Need, Refusal, refusal};

@@ -15,6 +15,7 @@
 //!   other way round it could wait for ever.
 
 mod account;
+mod blocked;
 mod common;
 mod rate;
 mod reservation;
@@ -26,7 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::Allowance;
-use account::{Accounts, Blocked, Booked};
+use account::{Accounts, Booked};
+use blocked::Blocked;
 pub use common::Common;
 use reservation::Backing;
 pub use reservation::{Deposit, Hold, Slot};

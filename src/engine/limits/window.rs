@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
-use super::account::Blocked;
+use super::blocked::Blocked;
 use crate::domain::limit::end_of;
 use crate::domain::{LimitName, Money};
 
