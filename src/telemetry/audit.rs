@@ -95,6 +95,10 @@ pub struct Entry {
 
 /// How long the writer lets lines gather when it has written all.
 const GATHERING: Duration = Duration::from_millis(1);
+/// Lines that the writer takes at once.
+const GATHERED: usize = 64;
+/// Bytes that a pipe takes in one piece (`PIPE_BUF`), and so the most that is written at once, but for a longer line.
+const AT_ONCE: usize = 4_096;
 /// Lines that may wait for the writer while calls wait behind them.
 const WAITING: usize = 4_096;
 /// Lines that may wait beside these, of calls that cannot wait themselves.
@@ -126,19 +130,10 @@ impl Audit {
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || {
-                let mut torn = false;
-                while let Some(Line { bytes, _room }) = waiting.blocking_recv() {
-                    let mut line = bytes;
-                    if torn {
-                        // What is left of a line that broke off must not spoil the next.
-                        line.insert(0, b'\n');
-                    }
-                    let mut written = 0;
-                    if let Err(error) = put(&mut *sink, &line, &mut written) {
-                        let request_id = request_id(&line);
-                        tracing::error!(%error, request_id, "an audit line could not be written");
-                    }
-                    torn = written < line.len() && (torn || written > 0);
+                let (mut lines, mut torn) = (Vec::new(), false);
+                while waiting.blocking_recv_many(&mut lines, GATHERED) > 0 {
+                    torn = put_all(&mut *sink, &lines, torn);
+                    lines.clear();
                     if waiting.is_empty() {
                         // The next lines gather meanwhile, so that not every call has to wake this thread.
                         std::thread::sleep(GATHERING);
@@ -210,11 +205,49 @@ impl Lines {
     }
 }
 
-/// Writes `line`, in one go where the target takes it so: lines of several processes do not mix. `written` tells how
-/// much of it went out, also where an error ended that.
-fn put(sink: &mut dyn Write, line: &[u8], written: &mut usize) -> io::Result<()> {
-    while *written < line.len() {
-        match sink.write(&line[*written..]) {
+/// Writes `lines`, as many at once as a pipe takes in one piece: lines of several processes do not mix. One that cannot be
+/// written is told of in the log and left. `torn` is whether the last one before them broke off, and told of the last of them.
+fn put_all(sink: &mut dyn Write, lines: &[Line], mut torn: bool) -> bool {
+    let mut rest = lines;
+    while !rest.is_empty() {
+        // What is left of a line that broke off must not spoil the next.
+        let mut bytes = if torn { vec![b'\n'] } else { Vec::new() };
+        let mut ends = Vec::new();
+        for line in rest {
+            if !ends.is_empty() && bytes.len() + line.bytes.len() > AT_ONCE {
+                break;
+            }
+            bytes.extend_from_slice(&line.bytes);
+            ends.push(bytes.len());
+        }
+        let mut written = 0;
+        let Err(error) = put(sink, &bytes, &mut written) else {
+            torn = false;
+            rest = &rest[ends.len()..];
+            continue;
+        };
+        let whole = ends.iter().take_while(|end| **end <= written).count();
+        if let Some(broken) = rest[..ends.len()].get(whole) {
+            let request_id = request_id(&broken.bytes);
+            tracing::error!(%error, request_id, "an audit line could not be written");
+            let begun_at = whole.checked_sub(1).map_or(0, |before| ends[before]);
+            torn = written > begun_at || (torn && written == 0);
+            rest = &rest[whole + 1..];
+        } else {
+            // All of it went out, and only that could not be made sure of.
+            tracing::error!(%error, "audit lines may not have been written");
+            torn = false;
+            rest = &rest[whole..];
+        }
+    }
+    torn
+}
+
+/// Writes `bytes`, in one go where the target takes it so. `written` tells how much of them went out, also where an error
+/// ended that.
+fn put(sink: &mut dyn Write, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < bytes.len() {
+        match sink.write(&bytes[*written..]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(more) => *written += more,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -324,6 +357,56 @@ mod tests {
         let full = put(&mut &mut room[..], b"123456", &mut written);
         assert!(full.is_err());
         assert_eq!((written, &room), (4, b"1234"));
+    }
+
+    #[test]
+    fn a_line_that_breaks_off_costs_no_other() {
+        /// Takes so many bytes, then refuses once.
+        struct Full {
+            taken: Vec<u8>,
+            room: usize,
+        }
+
+        impl Write for Full {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                if self.room == 0 {
+                    self.room = usize::MAX;
+                    return Err(io::ErrorKind::StorageFull.into());
+                }
+                let count = bytes.len().min(self.room);
+                self.taken.extend_from_slice(&bytes[..count]);
+                self.room -= count;
+                Ok(count)
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let more_room = Arc::new(Semaphore::new(8));
+        let line = |text: &str| Line {
+            bytes: format!("{text}\n").into_bytes(),
+            _room: Arc::clone(&more_room).try_acquire_owned().expect("room"),
+        };
+        for (room, expected) in [
+            (0, "bb\ncc\ndd\n"),
+            (2, "aa\nbb\ncc\ndd\n"),
+            (3, "aa\ncc\ndd\n"),
+            (4, "aa\nb\ncc\ndd\n"),
+            (6, "aa\nbb\ndd\n"),
+            (8, "aa\nbb\ncc\ndd\n"),
+            (9, "aa\nbb\ncc\n"),
+        ] {
+            let lines = [line("aa"), line("bb"), line("cc")];
+            let mut full = Full {
+                taken: Vec::new(),
+                room,
+            };
+            let torn = put_all(&mut full, &lines, false);
+            put_all(&mut full, &[line("dd")], torn);
+            assert_eq!(String::from_utf8_lossy(&full.taken), expected, "{room}");
+        }
     }
 
     #[test]
