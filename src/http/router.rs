@@ -28,7 +28,6 @@ use crate::usecases::{
 };
 
 /// What handlers may take: the use cases, and who may call.
-#[derive(Clone, FromRef)]
 pub struct HttpState {
     /// Runs one task.
     pub run_task: RunTask,
@@ -66,22 +65,42 @@ pub struct HttpState {
     pub documents: Arc<Documents>,
 }
 
-impl FromRef<HttpState> for (RunTask, PreviewTask) {
-    fn from_ref(state: &HttpState) -> Self {
-        (state.run_task.clone(), state.preview_task.clone())
-    }
+/// The same, shared: axum clones a state several times a call, of which a call takes two or three parts.
+#[derive(Clone)]
+struct Shared(Arc<HttpState>);
+
+/// Lets handlers take these parts of the state.
+macro_rules! handed_out {
+    ($($part:ty: $($field:ident)+;)+) => {$(
+        impl FromRef<Shared> for $part {
+            fn from_ref(Shared(state): &Shared) -> Self {
+                ($(state.$field.clone()),+)
+            }
+        }
+    )+};
 }
 
-impl FromRef<HttpState> for (Arc<dyn Entropy>, ReadAllowances) {
-    fn from_ref(state: &HttpState) -> Self {
-        (Arc::clone(&state.entropy), state.allowances.clone())
-    }
-}
-
-impl FromRef<HttpState> for (Arc<Directory>, Arc<Guard>) {
-    fn from_ref(state: &HttpState) -> Self {
-        (Arc::clone(&state.directory), Arc::clone(&state.guard))
-    }
+handed_out! {
+    RunTask: run_task;
+    RunBulk: run_bulk;
+    PreviewTask: preview_task;
+    (RunTask, PreviewTask): run_task preview_task;
+    RelayMessage: relay_message;
+    CountTokens: count_tokens;
+    CompleteChat: complete_chat;
+    RelayBatches: relay_batches;
+    Forget: forget;
+    ReadUsage: read_usage;
+    ReadAllowances: allowances;
+    (Arc<dyn Entropy>, ReadAllowances): entropy allowances;
+    Arc<Directory>: directory;
+    Arc<Guard>: guard;
+    (Arc<Directory>, Arc<Guard>): directory guard;
+    Arc<dyn Entropy>: entropy;
+    Arc<Settings>: settings;
+    Arc<Bodies>: bodies;
+    Arc<BodySchemas>: schemas;
+    Arc<Documents>: documents;
 }
 
 /// What the admin port shows.
@@ -109,7 +128,7 @@ pub fn documentation() -> utoipa::openapi::OpenApi {
 }
 
 /// The routes that the OpenAPI document shows.
-fn documented() -> OpenApiRouter<HttpState> {
+fn documented() -> OpenApiRouter<Shared> {
     OpenApiRouter::new()
         .routes(routes!(tasks::briefing))
         .routes(routes!(tasks::briefing_bulk))
@@ -154,7 +173,7 @@ pub fn public(state: HttpState, door: Arc<Door>) -> Router {
     let router = router
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(state);
+        .with_state(Shared(Arc::new(state)));
     layers::around(router, door, &settings)
 }
 
