@@ -8,8 +8,12 @@
 
 use std::borrow::Cow;
 
+use crate::domain::scan;
+
 /// A run of base64 as long as this is a file, not a word.
 const BLOB_BYTES: usize = 1000;
+/// Both alphabets, and what fills up the end.
+const BASE64: scan::Class = scan::Class::letters_digits_and(b"+/=-_");
 
 const NON_JOINER: char = '\u{200c}';
 const JOINER: char = '\u{200d}';
@@ -66,7 +70,8 @@ fn first_suspect(text: &str) -> Option<usize> {
         }
         may
     };
-    let mut from = 0;
+    // Most text is plain to its end, and is seen to be in large steps.
+    let mut from = scan::first(text.as_bytes(), is_not_plain)?;
     while let Some(next) = text.as_bytes()[from..]
         .iter()
         .position(|&byte| MAY_BEGIN[usize::from(byte)])
@@ -79,6 +84,15 @@ fn first_suspect(text: &str) -> Option<usize> {
         from = at + c.len_utf8();
     }
     None
+}
+
+/// Whether `byte` is something else than a character of ASCII that shows, a line break or a tab.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a pattern would become a look-up, which cannot be done for many bytes at once"
+)]
+fn is_not_plain(byte: u8) -> bool {
+    (byte >= 0x7f) | ((byte < 0x20) & (byte != b'\n') & (byte != b'\t'))
 }
 
 /// Whether `c` shows nothing by itself, so that its neighbours decide at best.
@@ -139,37 +153,20 @@ fn is_pictograph(c: char) -> bool {
 }
 
 /// `text` without its long runs of base64: a Blob field, or an image inside rich text.
-///
-/// A run that long covers one of every thousand bytes, so only these are looked at.
 fn without_blobs(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
+    let runs = scan::long_words(bytes, BLOB_BYTES, &BASE64);
     let mut kept = String::new();
     let mut kept_to = 0;
-    let mut at = BLOB_BYTES - 1;
-    while at < bytes.len() {
-        let is_part = |byte: &u8| is_base64(*byte);
-        let start = at
-            - bytes[kept_to..at]
-                .iter()
-                .rev()
-                .take_while(|byte| is_part(byte))
-                .count();
-        let end = at + bytes[at..].iter().take_while(|byte| is_part(byte)).count();
-        if end - start >= BLOB_BYTES && end > at && is_mixed(&bytes[start..end]) {
-            kept.push_str(&text[kept_to..start]);
-            kept_to = end;
-        }
-        at = end + BLOB_BYTES;
+    for blob in runs.filter(|run| is_mixed(&bytes[run.clone()])) {
+        kept.push_str(&text[kept_to..blob.start]);
+        kept_to = blob.end;
     }
     if kept_to == 0 {
         return Cow::Borrowed(text);
     }
     kept.push_str(&text[kept_to..]);
     Cow::Owned(kept)
-}
-
-fn is_base64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
 }
 
 /// Capitals, small letters and digits, as encoded bytes have them; a ruled line or a row of x has not.
@@ -328,9 +325,9 @@ mod tests {
         fn only_files_are_taken_out(text in "([A-Za-z0-9+/]{900,1100}|[ -~]{0,50}| ){0,6}") {
             let whole = without_blobs(&text).into_owned();
             let by_hand: String = text
-                .split_inclusive(|c: char| !c.is_ascii() || !is_base64(c as u8))
+                .split_inclusive(|c: char| !c.is_ascii() || !BASE64.has(c as u8))
                 .map(|run| {
-                    let end = run.find(|c: char| !c.is_ascii() || !is_base64(c as u8)).unwrap_or(run.len());
+                    let end = run.find(|c: char| !c.is_ascii() || !BASE64.has(c as u8)).unwrap_or(run.len());
                     if end >= BLOB_BYTES && is_mixed(&run.as_bytes()[..end]) { &run[end..] } else { run }
                 })
                 .collect();

@@ -15,6 +15,9 @@ use crate::domain::scan;
 /// Shorter words hold no address.
 const SHORTEST: usize = 16;
 
+/// Both alphabets.
+const BASE64: scan::Class = scan::Class::letters_digits_and(b"+/-_");
+
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_padding_mode(DecodePaddingMode::Indifferent)
     .with_decode_allow_trailing_bits(true);
@@ -24,7 +27,7 @@ const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIEN
 /// Every word of `text` that decodes to a text for which `holds` is true, in order.
 pub(super) fn find(text: &str, holds: impl Fn(&str) -> bool, found: &mut dyn FnMut(Range<usize>)) {
     let bytes = text.as_bytes();
-    for whole in scan::long_words(bytes, SHORTEST, is_part) {
+    for whole in scan::long_words(bytes, SHORTEST, &BASE64) {
         let padding = bytes[whole.end..]
             .iter()
             .take_while(|&&byte| byte == b'=')
@@ -61,10 +64,6 @@ fn decodes_to(word: &str, holds: &impl Fn(&str) -> bool) -> bool {
         return false;
     };
     String::from_utf8(decoded).is_ok_and(|decoded| holds(&decoded))
-}
-
-fn is_part(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
 #[cfg(test)]

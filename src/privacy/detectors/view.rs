@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use crate::domain::scan;
+
 /// A longer entity is none.
 const ENTITY_BYTES: usize = 12;
 /// A longer tag is left as it is.
@@ -42,10 +44,7 @@ impl<'t> View<'t> {
         let mut written = String::new();
         let mut copied = 0;
         let mut at = 0;
-        while let Some(next) = source.as_bytes()[at..]
-            .iter()
-            .position(|&byte| may_fold(byte))
-        {
+        while let Some(next) = scan::first(&source.as_bytes()[at..], may_fold) {
             at += next;
             let Some(piece) = folded(&source[at..]) else {
                 at += source[at..].chars().next().map_or(1, char::len_utf8);
@@ -98,8 +97,12 @@ struct Piece {
     shows: Option<char>,
 }
 
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "a pattern would become a look-up, which cannot be done for many bytes at once"
+)]
 fn may_fold(byte: u8) -> bool {
-    matches!(byte, b'&' | b'%' | b'<' | b'\\') || byte >= 0xc2
+    (byte == b'&') | (byte == b'%') | (byte == b'<') | (byte == b'\\') | (byte >= 0xc2)
 }
 
 /// What the head of `text` shows, where that is something else than its first character.

@@ -110,7 +110,8 @@ impl Memory {
 
 /// Everything in `body` that reads like a record's id.
 fn ids(body: &[u8]) -> Arc<[SalesforceId]> {
-    let ids = scan::long_words(body, SHORT_ID, |byte| byte.is_ascii_alphanumeric())
+    const CLASS: scan::Class = scan::Class::letters_digits_and(b"");
+    let ids = scan::long_words(body, SHORT_ID, &CLASS)
         .map(|word| &body[word])
         .filter(|word| matches!(word.len(), SHORT_ID | 18) && word.iter().any(u8::is_ascii_digit))
         .filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok());
