@@ -22,7 +22,7 @@ pub use members::{Members, NoMembers};
 pub use results::Tally;
 pub use search::{SearchAsk, SearchReply, SearchTurn, read_search, search_body};
 
-pub use usage::{is_count, is_message, usage};
+pub use usage::{Told, is_count, told, usage};
 
 use bytes::Bytes;
 use serde::Deserialize;

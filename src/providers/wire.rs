@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Deserialize;
 use url::Url;
 
@@ -211,10 +212,11 @@ pub async fn success(
     response: reqwest::Response,
     refused: impl FnOnce(StatusCode, &HeaderMap, &[u8]) -> Error,
 ) -> Result<reqwest::Response, Error> {
-    let (status, headers) = (response.status(), response.headers().clone());
+    let status = response.status();
     if status == StatusCode::OK {
         return Ok(response);
     }
+    let headers = response.headers().clone();
     // What an error's body says only refines its status, so a cut one does no harm.
     let body = whole(response).await.unwrap_or_default();
     Err(refused(status, &headers, &body))
@@ -224,14 +226,16 @@ pub async fn success(
 ///
 /// # Errors
 /// Where no message comes.
-pub async fn reply(response: reqwest::Response) -> Result<Reply, Error> {
-    let headers = response.headers().clone();
+pub async fn reply(mut response: reqwest::Response) -> Result<Reply, Error> {
+    let headers = std::mem::take(response.headers_mut());
     let body = whole(response).await?;
-    if !claude::is_message(&body) {
-        return Err(told_after_200(&headers, &body));
+    match claude::told(&body) {
+        Some(told) => Ok(Reply {
+            body,
+            usage: told.usage,
+        }),
+        None => Err(told_after_200(&headers, &body)),
     }
-    let usage = claude::usage(&body);
-    Ok(Reply { body, usage })
 }
 
 /// What a 200 means whose body is no message: an error in Claude's own form by its type, anything else by nothing.
@@ -255,15 +259,13 @@ pub fn told_after_200(headers: &HeaderMap, body: &[u8]) -> Error {
 ///
 /// # Errors
 /// [`Fault::Cut`] where it ends early, [`Fault::Malformed`] where it has no end worth waiting for.
-pub async fn whole(mut response: reqwest::Response) -> Result<Bytes, Fault> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|_| Fault::Cut)? {
-        if body.len() + chunk.len() > ANSWER_BYTES {
-            return Err(Fault::Malformed);
-        }
-        body.extend_from_slice(&chunk);
+pub async fn whole(response: reqwest::Response) -> Result<Bytes, Fault> {
+    let body = http::Response::from(response).into_body();
+    match Limited::new(body, ANSWER_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Fault::Malformed),
+        Err(_) => Err(Fault::Cut),
     }
-    Ok(body.freeze())
 }
 
 /// What an error answer in Claude's own form means for us.

@@ -7,12 +7,11 @@
 //! each believe another one, and then what was checked is not what is sent.
 
 use std::collections::HashSet;
-use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
+
+use crate::domain::json_text::{Kind, Node, unquoted};
 
 /// A JSON object, cut into its members.
 #[derive(Debug, Clone)]
@@ -59,32 +58,28 @@ impl Members {
     /// Where it is no JSON object, or has a member twice.
     pub fn of(body: &Bytes) -> Result<Self, NoMembers> {
         let text = std::str::from_utf8(body).map_err(|_| NoMembers::NoObject)?;
-        let mut json = serde_json::Deserializer::from_str(text);
-        let pairs = json
-            .deserialize_map(Pairs)
-            .and_then(|pairs| json.end().map(|()| pairs))
-            .map_err(|_| NoMembers::NoObject)?;
-        // A raw value borrows from the text, so its place is how far it begins behind the text's own beginning.
-        let place = |raw: &str| raw.as_ptr().addr() - text.as_ptr().addr();
-        let mut seen = HashSet::with_capacity(pairs.len());
-        let mut members = Vec::with_capacity(pairs.len());
-        for (key, value) in pairs {
-            let name: String = serde_json::from_str(key).map_err(|_| NoMembers::NoObject)?;
-            if !seen.insert(name.clone()) {
-                let told: String = name.chars().take(TOLD_CHARS).collect();
-                return Err(NoMembers::Twice(format!("{told:?}")));
-            }
-            let start = place(value);
-            members.push(Member {
-                name,
-                start: place(key),
-                value: start..start + value.len(),
+        let root = Node::read(text).map_err(|_| NoMembers::NoObject)?;
+        let Kind::Object(members) = root.kind else {
+            return Err(NoMembers::NoObject);
+        };
+        let mut seen = HashSet::with_capacity(members.len());
+        let mut held = Vec::with_capacity(members.len());
+        for member in members {
+            let name = unquoted(&text[member.at.clone()]).ok_or(NoMembers::NoObject)?;
+            held.push(Member {
+                name: name.clone().into_owned(),
+                start: member.at.start,
+                value: member.value.at,
                 edit: Edit::Kept,
             });
+            if let Some(twice) = seen.replace(name) {
+                let told: String = twice.chars().take(TOLD_CHARS).collect();
+                return Err(NoMembers::Twice(format!("{told:?}")));
+            }
         }
         Ok(Self {
             body: body.clone(),
-            held: members,
+            held,
             added: Vec::new(),
         })
     }
@@ -178,25 +173,6 @@ impl Members {
     fn closing_brace(&self) -> usize {
         let brace = self.body.iter().rposition(|byte| *byte == b'}');
         brace.unwrap_or(self.body.len())
-    }
-}
-
-/// Reads an object into names and values as they are written.
-struct Pairs;
-
-impl<'de> Visitor<'de> for Pairs {
-    type Value = Vec<(&'de str, &'de str)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut pairs = Vec::new();
-        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            pairs.push((key.get(), value.get()));
-        }
-        Ok(pairs)
     }
 }
 

@@ -23,6 +23,12 @@ struct Outline<'a> {
     usage: Option<&'a RawValue>,
 }
 
+/// What a message says of itself.
+pub struct Told {
+    /// What it used, where that makes sense.
+    pub usage: Option<Usage>,
+}
+
 /// Usage as it is written, whole or of the beginning of a stream.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 pub(super) struct WireUsage {
@@ -66,9 +72,14 @@ enum Count {
     Nonsense,
 }
 
-/// Whether `body` is a message, whatever stands in it.
-pub fn is_message(body: &[u8]) -> bool {
-    serde_json::from_slice::<Outline<'_>>(body).is_ok_and(|outline| outline.kind == "message")
+/// What `body` says of itself; `None` where it is no message, whatever stands in it.
+pub fn told(body: &[u8]) -> Option<Told> {
+    let outline: Outline<'_> = serde_json::from_slice(body).ok()?;
+    (outline.kind == "message").then(|| Told {
+        usage: outline
+            .usage
+            .and_then(|usage| WireUsage::read(usage)?.told()),
+    })
 }
 
 /// Whether `body` tells how many tokens a request comes to.
@@ -237,8 +248,12 @@ mod tests {
     fn told(usage: &str) -> Option<Usage> {
         let body =
             format!(r#"{{"type":"message","content":[{{"text":{{"odd":[1]}}}}],"usage":{usage}}}"#);
-        assert!(is_message(body.as_bytes()));
-        super::usage(body.as_bytes())
+        let usage = super::usage(body.as_bytes());
+        assert_eq!(
+            super::told(body.as_bytes()).expect("a message").usage,
+            usage
+        );
+        usage
     }
 
     #[test]
@@ -309,12 +324,12 @@ mod tests {
             "[".repeat(400),
             "]".repeat(400)
         );
-        assert!(is_message(deep.as_bytes()));
+        assert!(super::told(deep.as_bytes()).is_some());
         assert_eq!(
             super::usage(deep.as_bytes()).map(|usage| usage.all_tokens()),
             Some(3)
         );
         assert!(is_count(br#"{"input_tokens": 14, "x": 1}"#) && !is_count(b"<html>"));
-        assert!(!is_message(br#"{"type":"error"}"#) && !is_message(b"<html>"));
+        assert!(super::told(br#"{"type":"error"}"#).is_none() && super::told(b"<html>").is_none());
     }
 }
