@@ -230,6 +230,107 @@ fn one_steady_lane(
     Ok(latencies)
 }
 
+/// How calls ended of which some were to fail.
+#[derive(Default)]
+pub struct Endings {
+    /// With an answer.
+    pub answered: u64,
+    /// With a status that tells an error.
+    pub refused: u64,
+    /// With the connection.
+    pub broken: u64,
+}
+
+impl Endings {
+    /// All of them.
+    pub fn calls(&self) -> u64 {
+        self.answered + self.refused + self.broken
+    }
+}
+
+/// Asks `question` over so many lanes, of which each has a call due once in `each`, for so long, whatever comes of it.
+pub fn endure(
+    address: SocketAddr,
+    question: &Question,
+    lanes: u32,
+    each: Duration,
+    time: Duration,
+) -> Endings {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime.block_on(async {
+        let begun = Instant::now();
+        let lanes: Vec<_> = (0..lanes)
+            .map(|nth| {
+                let (question, first) = (question.clone(), begun + each * nth / lanes);
+                tokio::spawn(async move {
+                    one_enduring_lane(address, &question, (first, each), begun + time).await
+                })
+            })
+            .collect();
+        let mut all = Endings::default();
+        for lane in lanes {
+            let endings = lane.await.expect("no panic");
+            all.answered += endings.answered;
+            all.refused += endings.refused;
+            all.broken += endings.broken;
+        }
+        all
+    })
+}
+
+async fn one_enduring_lane(
+    address: SocketAddr,
+    question: &Question,
+    (first, each): (Instant, Duration),
+    until: Instant,
+) -> Endings {
+    let mut endings = Endings::default();
+    let (mut asked, mut answer) = (Vec::new(), Vec::with_capacity(16 * 1024));
+    let (mut stream, mut due) = (None, first);
+    while due < until && Instant::now() < until {
+        tokio::time::sleep_until(due.into()).await;
+        due += each;
+        question.write(NEXT.fetch_add(1, Ordering::Relaxed), &mut asked);
+        match one_call(address, &mut stream, &asked, &mut answer).await {
+            Ok(200) => endings.answered += 1,
+            Ok(_) => endings.refused += 1,
+            Err(_) => {
+                endings.broken += 1;
+                stream = None;
+            }
+        }
+    }
+    endings
+}
+
+/// The status of one call over `stream`, which is opened where it is not.
+async fn one_call(
+    address: SocketAddr,
+    stream: &mut Option<tokio::net::TcpStream>,
+    asked: &[u8],
+    answer: &mut Vec<u8>,
+) -> std::io::Result<u16> {
+    let stream = match stream {
+        Some(stream) => stream,
+        None => stream.insert(tokio::net::TcpStream::connect(address).await?),
+    };
+    stream.write_all(asked).await?;
+    answer.clear();
+    loop {
+        if stream.read_buf(answer).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(head) = Head::find(answer)
+            && head.is_whole(answer)
+        {
+            return Ok(head.status);
+        }
+    }
+}
+
 /// Whether an answer is one.
 fn judge(head: &Head, answer: &[u8]) -> Result<(), String> {
     // An item of a bulk fails inside of an answer that is well.

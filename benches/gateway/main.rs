@@ -1,9 +1,11 @@
 //! What the gateway costs, beside nginx and beside asking directly, on this machine and in one run.
 //!
-//! `cargo bench --bench gateway` starts the binary that ships, an upstream, nginx as the yardstick, a real Redis and a
+//! `cargo bench --bench gateway` starts the binary, an upstream, nginx as the yardstick, a real Redis and a
 //! bare axum handler, asks through each in turn, and prints a table, which `-- --write FILE` writes as Markdown as well.
 //! `-- --quick` asks for a shorter time: good for a look, not for the record; `-- --headline` for the first part alone;
-//! `-- --profile` asks nobody but the gateway, for a profiler.
+//! `-- --profile` asks nobody but the gateway, for a profiler; `-- --train` asks it in every way and ends it in order, for a
+//! compiler that is to learn what of it runs; `-- --soak` asks for ten minutes, before an upstream that fails three calls in
+//! ten, and tells what the gateway holds each minute. `BELAY_BENCH_BINARY` names another binary than that of this build.
 //!
 //! # How
 //! Whoever is measured runs alone on one core; callers and the upstream share the other. Every policy is on: keys, limits,

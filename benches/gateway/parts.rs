@@ -11,6 +11,7 @@ use belay::identity::KeyHash;
 use tempfile::TempDir;
 
 use crate::questions::KEY;
+use crate::upstream::FAULTY;
 
 /// A program that ends with the run.
 pub struct Part {
@@ -43,13 +44,11 @@ fn pinned(program: impl AsRef<Path>, is_measured: bool) -> Command {
 }
 
 /// Ourselves in another role, with the port on its first line.
-fn role(role: &str, is_measured: bool, bytes: Option<&Path>) -> Part {
+fn role(role: &str, is_measured: bool, environment: &[(&str, &Path)]) -> Part {
     let own = std::env::current_exe().expect("a program");
     let mut command = pinned(own, is_measured);
     command.env("BELAY_BENCH_ROLE", role);
-    if let Some(bytes) = bytes {
-        command.env("BELAY_BENCH_BYTES", bytes);
-    }
+    command.envs(environment.iter().copied());
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -68,12 +67,17 @@ fn role(role: &str, is_measured: bool, bytes: Option<&Path>) -> Part {
 
 /// The upstream.
 pub fn upstream() -> Part {
-    role("upstream", false, None)
+    role("upstream", false, &[])
+}
+
+/// One that fails three calls in ten.
+pub fn faulty_upstream() -> Part {
+    role("upstream", false, &[(FAULTY, Path::new("yes"))])
 }
 
 /// A bare axum handler that answers with what is in `bytes`.
 pub fn bare(bytes: &Path) -> Part {
-    role("bare", true, Some(bytes))
+    role("bare", true, &[("BELAY_BENCH_BYTES", bytes)])
 }
 
 /// A port that is free now.
@@ -131,7 +135,13 @@ pub fn redis() -> Result<Part, String> {
     Ok(Part::once_open(child, port, folder))
 }
 
-/// The binary that ships, with every policy on, before `upstream`; behind `redis` where there is one.
+/// The binary that is measured: that of this build, or another one that is named.
+fn binary() -> PathBuf {
+    std::env::var_os("BELAY_BENCH_BINARY")
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_belay")), PathBuf::from)
+}
+
+/// The gateway with every policy on, before `upstream`; behind `redis` where there is one.
 pub fn belay(upstream: SocketAddr, redis: Option<SocketAddr>) -> Part {
     let (folder, port) = (folder(), free_port());
     let at = folder.path().display();
@@ -184,11 +194,13 @@ target = "file:audit.log"
     let path = folder.path().join("belay.toml");
     fs::write(&path, config).expect("it can be written");
     let log = fs::File::create(format!("{at}/log")).expect("it can be made");
-    let mut command = pinned(env!("CARGO_BIN_EXE_belay"), true);
+    let mut command = pinned(binary(), true);
     command
         .args(["serve", "--config"])
         .arg(&path)
         .env("UPSTREAM_KEY", "sk-ant-bench")
+        // As in the image.
+        .env("MIMALLOC_ALLOW_THP", "0")
         .env("SHARED_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -248,6 +260,19 @@ impl Part {
         Path::new("/proc")
             .join(self.child.id().to_string())
             .join(name)
+    }
+
+    /// Ends it as an operator would, and waits until it has.
+    pub fn end(mut self) -> Result<(), String> {
+        let pid = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &pid]).status();
+        told.map_err(|error| format!("kill cannot be started: {error}"))?;
+        let ended = self.child.wait().map_err(|error| error.to_string())?;
+        if ended.success() {
+            Ok(())
+        } else {
+            Err(format!("it ended with {ended}"))
+        }
     }
 
     /// Time on a core so far, of all its threads, in seconds.

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use crate::asking::{Measured, saturate, steadily};
+use crate::asking::{Measured, endure, saturate, steadily};
 use crate::parts::{self, Awake, Part};
 use crate::questions::Question;
 use crate::table::Table;
@@ -59,7 +59,11 @@ pub fn run() -> ExitCode {
     };
     let mut table = Table::default();
     let _awake = parts::cores().map(|(_, others)| Awake::on(&[others]));
-    let measured = if is("--profile") {
+    let measured = if is("--train") {
+        train(times)
+    } else if is("--soak") {
+        soak(&mut table, is("--quick"))
+    } else if is("--profile") {
         alone()
     } else if is("--headline") {
         headline(&mut table, times)
@@ -109,6 +113,91 @@ fn alone() -> Result<(), String> {
             question.name,
             asked.rate()
         );
+    }
+    Ok(())
+}
+
+/// Asks the gateway in each of its ways and ends it in order, so that a binary that counts what of it runs writes that down.
+fn train(times: Times) -> Result<(), String> {
+    let upstream = parts::upstream();
+    let redis = parts::redis()?;
+    let single = [
+        Question::message(4 * 1024, false),
+        Question::message(4 * 1024, true),
+        Question::briefing(true),
+        Question::briefing(false),
+    ];
+    // A counting binary is too slow for two hundred records before a store at once.
+    let bulk = [Question::bulk()];
+    for (store, questions) in [
+        (None, &single[..]),
+        (None, &bulk),
+        (Some(redis.address), &single),
+    ] {
+        let belay = parts::belay(upstream.address, store);
+        // A replica that begins waits for the others that it is told of.
+        std::thread::sleep(Duration::from_secs(3));
+        for question in questions {
+            for connections in [1, 4, 16] {
+                saturate(belay.address, question, connections, times.saturated / 2)?;
+            }
+        }
+        belay.end()?;
+    }
+    Ok(())
+}
+
+/// Ten minutes at four fifths of what it can take, before an upstream that fails three calls in ten: what it holds each minute.
+fn soak(table: &mut Table, is_quick: bool) -> Result<(), String> {
+    const LANES: u32 = 256;
+    let minute = Duration::from_secs(if is_quick { 3 } else { 60 });
+    let upstream = parts::faulty_upstream();
+    let belay = parts::belay(upstream.address, None);
+    let question = Question::message(4 * 1024, false);
+    let (idle, files) = (belay.memory(), belay.files());
+    let most = endure(belay.address, &question, LANES, Duration::ZERO, minute / 3);
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let each = (minute / 3).mul_f64(1.25 * f64::from(LANES) / most.calls().max(1) as f64);
+    table.begin(
+        "A soak at four fifths of capacity, three calls of the upstream in ten failing",
+        &[
+            "minute",
+            "calls",
+            "answered",
+            "told an error",
+            "broken off",
+            "MiB",
+            "files",
+        ],
+    );
+    let row = |table: &mut Table, name: &str, told: [String; 4]| {
+        let held = [format!("{:.1}", belay.memory()), belay.files().to_string()];
+        let [calls, answered, refused, broken] = told;
+        let [memory, files] = held;
+        table.row(&[
+            name.to_owned(),
+            calls,
+            answered,
+            refused,
+            broken,
+            memory,
+            files,
+        ]);
+    };
+    let none = || [const { String::new() }; 4];
+    row(table, "(after finding how many)", none());
+    for nth in 1..=10 {
+        let told = endure(belay.address, &question, LANES, each, minute);
+        let told = [told.calls(), told.answered, told.refused, told.broken];
+        row(table, &nth.to_string(), told.map(|count| count.to_string()));
+    }
+    std::thread::sleep(minute);
+    row(table, "(a minute later)", none());
+    println!("idle before: {idle:.1} MiB, {files} files");
+    // A few that open with the first call stay: the usage's, and those of threads.
+    let later = belay.files();
+    if later > files + 16 {
+        return Err(format!("of {files} files it has come to {later}"));
     }
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! The other side: an upstream that answers at once with the same bytes, and a bare handler that does so by axum.
 
 use std::process::ExitCode;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -10,6 +13,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::asking::{Head, body_of};
+
+/// How late an answer is that is late.
+const LATE: Duration = Duration::from_secs(1);
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread()
@@ -35,6 +41,36 @@ pub fn serve() -> ExitCode {
             tokio::spawn(answer_all(stream, answers));
         }
     })
+}
+
+/// How an upstream fails, where it is to: three calls in ten, each kind in turn.
+#[derive(Clone, Copy)]
+enum Fault {
+    Overloaded,
+    Broken,
+    Closed,
+    Cut,
+    NoMessage,
+    Late,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::Overloaded,
+    Fault::Broken,
+    Fault::Closed,
+    Fault::Cut,
+    Fault::NoMessage,
+    Fault::Late,
+];
+/// What set in the environment makes it fail.
+pub const FAULTY: &str = "BELAY_BENCH_FAULTY";
+
+/// The fault of the next call, if it is to have one.
+fn next_fault() -> Option<Fault> {
+    static IS_FAULTY: LazyLock<bool> = LazyLock::new(|| std::env::var(FAULTY).is_ok());
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    let nth = CALLS.fetch_add(1, Ordering::Relaxed);
+    (*IS_FAULTY && nth % 10 < 3).then(|| FAULTS[(nth / 10 * 3 + nth % 10) % FAULTS.len()])
 }
 
 struct Answers {
@@ -71,11 +107,20 @@ impl Answers {
 }
 
 fn packed(body: &str) -> Vec<u8> {
+    with_status("200 OK", body)
+}
+
+fn with_status(status: &str, body: &str) -> Vec<u8> {
     format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nrequest-id: req_01\r\ncontent-length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nrequest-id: req_01\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
+}
+
+fn error(status: &str, kind: &str) -> Vec<u8> {
+    let told = json!({"type": "error", "error": {"type": kind, "message": "as it was asked to"}});
+    with_status(status, &told.to_string())
 }
 
 fn in_events(text: &str) -> Vec<u8> {
@@ -135,7 +180,28 @@ async fn answer_all(mut stream: TcpStream, answers: &'static Answers) {
         } else {
             &answers.whole
         };
-        if stream.write_all(answer).await.is_err() {
+        let sent = match next_fault() {
+            None => stream.write_all(answer).await,
+            Some(Fault::Overloaded) => {
+                let told = error("529 Overloaded", "overloaded_error");
+                stream.write_all(&told).await
+            }
+            Some(Fault::Broken) => {
+                let told = error("500 Internal Server Error", "api_error");
+                stream.write_all(&told).await
+            }
+            Some(Fault::Closed) => return,
+            Some(Fault::Cut) => {
+                let _ = stream.write_all(&answer[..answer.len() / 2]).await;
+                return;
+            }
+            Some(Fault::NoMessage) => stream.write_all(&packed("<html>")).await,
+            Some(Fault::Late) => {
+                tokio::time::sleep(LATE).await;
+                stream.write_all(answer).await
+            }
+        };
+        if sent.is_err() {
             return;
         }
         read.drain(..head + length);
