@@ -29,6 +29,10 @@ RUN channel=$(sed -n 's/^channel *= *"\(.*\)".*/\1/p' /toolchain/rust-toolchain.
 
 WORKDIR /belay
 
+# Which code of the gateway runs, as pgo/renew found it: the compiler works on that, and keeps it together.
+COPY pgo/belay.profdata pgo/
+ENV RUSTFLAGS=-Cprofile-use=/belay/pgo/belay.profdata
+
 # The dependencies first, from the manifests and an empty program: this layer is built anew only when they change.
 # The allocator's C code holds the date of its build, which SOURCE_DATE_EPOCH keeps the same; here it is always 0, so that
 # another commit's date does not build all dependencies again.
@@ -52,6 +56,9 @@ RUN install -D --mode=0755 target/release/belay /image/usr/local/bin/belay \
 
 FROM ${RUNTIME_IMAGE}
 COPY --from=build /image/ /
+
+# The allocator asks for pages as they are used, and not for two megabytes each time: a third less memory when idle.
+ENV MIMALLOC_ALLOW_THP=0
 
 # By number, so that Kubernetes can see that it is not root.
 USER 65532:65532
