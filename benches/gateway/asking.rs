@@ -91,6 +91,14 @@ impl Measured {
     }
 }
 
+/// A runtime of one thread, since callers and upstream have one core.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 /// Asks `question` at `address` over so many connections, each as soon as it has its answer, for so long.
 ///
 /// # Errors
@@ -101,11 +109,7 @@ pub fn saturate(
     connections: usize,
     time: Duration,
 ) -> Result<Measured, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let begun = Instant::now();
         let until = begun + time;
         let lanes: Vec<_> = (0..connections)
@@ -140,21 +144,9 @@ async fn one_lane(
     while Instant::now() < until {
         question.write(NEXT.fetch_add(1, Ordering::Relaxed), &mut asked);
         let begun = Instant::now();
-        stream.write_all(&asked).await.map_err(|e| e.to_string())?;
-        answer.clear();
-        let head = loop {
-            match stream.read_buf(&mut answer).await {
-                Ok(0) => return Err("the connection was closed".to_owned()),
-                Ok(_) => {}
-                Err(error) => return Err(error.to_string()),
-            }
-            if let Some(head) = Head::find(&answer)
-                && head.is_whole(&answer)
-            {
-                break head;
-            }
-        };
+        let head = call(&mut stream, &asked, &mut answer).await;
         latencies.push(micros(begun.elapsed()));
+        let head = head.map_err(|error| format!("the connection ended: {error}"))?;
         judge(&head, &answer)?;
     }
     Ok(latencies)
@@ -256,11 +248,7 @@ pub fn endure(
     each: Duration,
     time: Duration,
 ) -> Endings {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
+    runtime().block_on(async {
         let begun = Instant::now();
         let lanes: Vec<_> = (0..lanes)
             .map(|nth| {
@@ -317,6 +305,15 @@ async fn one_call(
         Some(stream) => stream,
         None => stream.insert(tokio::net::TcpStream::connect(address).await?),
     };
+    Ok(call(stream, asked, answer).await?.status)
+}
+
+/// Asks over `stream` and reads the whole of the answer into `answer`.
+async fn call(
+    stream: &mut tokio::net::TcpStream,
+    asked: &[u8],
+    answer: &mut Vec<u8>,
+) -> std::io::Result<Head> {
     stream.write_all(asked).await?;
     answer.clear();
     loop {
@@ -326,7 +323,7 @@ async fn one_call(
         if let Some(head) = Head::find(answer)
             && head.is_whole(answer)
         {
-            return Ok(head.status);
+            return Ok(head);
         }
     }
 }

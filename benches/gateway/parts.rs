@@ -137,8 +137,10 @@ pub fn redis() -> Result<Part, String> {
 
 /// The binary that is measured: that of this build, or another one that is named.
 fn binary() -> PathBuf {
-    std::env::var_os("BELAY_BENCH_BINARY")
-        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_belay")), PathBuf::from)
+    let named = std::env::var_os("BELAY_BENCH_BINARY");
+    let path = named.map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_belay")), PathBuf::from);
+    assert!(path.is_file(), "{} is no binary", path.display());
+    path
 }
 
 /// The gateway with every policy on, before `upstream`; behind `redis` where there is one.
@@ -284,6 +286,21 @@ impl Part {
         let ticks: f64 = ticks.map(|text| text.parse::<f64>().expect("ticks")).sum();
         // A tick is a hundredth of a second wherever Linux counts for programs.
         ticks / 100.0
+    }
+
+    /// Waits until it has done what it does at the start: it listens before that is over.
+    pub fn settled(&self) {
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut before = self.cpu();
+        loop {
+            std::thread::sleep(Duration::from_secs(1));
+            let now = self.cpu();
+            // Nothing to speak of in all of a second.
+            if now - before < 0.02 || Instant::now() > until {
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Memory that is resident, in MiB.

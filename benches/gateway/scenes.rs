@@ -149,15 +149,11 @@ fn train(times: Times) -> Result<(), String> {
 
 /// Ten minutes at four fifths of what it can take, before an upstream that fails three calls in ten: what it holds each minute.
 fn soak(table: &mut Table, is_quick: bool) -> Result<(), String> {
-    const LANES: u32 = 256;
+    const LANES: u32 = 1_024;
     let minute = Duration::from_secs(if is_quick { 3 } else { 60 });
     let upstream = parts::faulty_upstream();
     let belay = parts::belay(upstream.address, None);
     let question = Question::message(4 * 1024, false);
-    let (idle, files) = (belay.memory(), belay.files());
-    let most = endure(belay.address, &question, LANES, Duration::ZERO, minute / 3);
-    #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let each = (minute / 3).mul_f64(1.25 * f64::from(LANES) / most.calls().max(1) as f64);
     table.begin(
         "A soak at four fifths of capacity, three calls of the upstream in ten failing",
         &[
@@ -185,16 +181,22 @@ fn soak(table: &mut Table, is_quick: bool) -> Result<(), String> {
         ]);
     };
     let none = || [const { String::new() }; 4];
+    belay.settled();
+    row(table, "(idle)", none());
+    let files = belay.files();
+    let most = endure(belay.address, &question, LANES, Duration::ZERO, minute / 3);
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let each = (minute / 3).mul_f64(1.25 * f64::from(LANES) / most.calls().max(1) as f64);
     row(table, "(after finding how many)", none());
     for nth in 1..=10 {
         let told = endure(belay.address, &question, LANES, each, minute);
         let told = [told.calls(), told.answered, told.refused, told.broken];
         row(table, &nth.to_string(), told.map(|count| count.to_string()));
     }
-    std::thread::sleep(minute);
-    row(table, "(a minute later)", none());
-    println!("idle before: {idle:.1} MiB, {files} files");
-    // A few that open with the first call stay: the usage's, and those of threads.
+    // Connections to the upstream are kept for 50 s, and looked at as often.
+    std::thread::sleep(Duration::from_mins(2));
+    row(table, "(two minutes later)", none());
+    // A few that open with the first call stay.
     let later = belay.files();
     if later > files + 16 {
         return Err(format!("of {files} files it has come to {later}"));
@@ -206,6 +208,7 @@ fn everything(table: &mut Table, times: Times) -> Result<(), String> {
     let upstream = parts::upstream();
     let nginx = parts::nginx(upstream.address)?;
     let belay = parts::belay(upstream.address, None);
+    belay.settled();
     let idle = (nginx.memory(), belay.memory());
     let files = belay.files();
     let all = (&upstream, &nginx, &belay);

@@ -12,17 +12,10 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::asking::{Head, body_of};
+use crate::asking::{Head, body_of, runtime};
 
 /// How late an answer is that is late.
 const LATE: Duration = Duration::from_secs(1);
-
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime")
-}
 
 /// Binds a free port and says which, on a line of its own.
 async fn bound() -> TcpListener {
